@@ -1,0 +1,39 @@
+# frozen_string_literal: true
+
+# Counts of what a process holds, to see that it gives back what it took.
+module Resources
+  # The counts of one process at one moment.
+  #
+  # @!attribute pid [Integer] the process
+  # @!attribute descriptors [Integer] open file descriptors
+  # @!attribute threads [Integer] kernel threads, Ruby's and others
+  Counts = Struct.new(:pid, :descriptors, :threads)
+
+  # @param pid [Integer] the process to look at, by default this one
+  # @return [Counts]
+  def resource_counts(pid = Process.pid)
+    own = pid == Process.pid ? 1 : 0 # the descriptor that reads the folder
+    Counts.new(pid, Dir.children("/proc/#{pid}/fd").size - own, Dir.children("/proc/#{pid}/task").size)
+  end
+
+  # Waits until a process holds no more than it did.
+  #
+  # @param baseline [Counts] from {#resource_counts}
+  # @param timeout [Numeric] seconds
+  # @raise [Eventually::NotReached] with the counts that it stayed at
+  def counts_return_to(baseline, timeout: 5)
+    eventually(timeout) do
+      now = resource_counts(baseline.pid)
+      expect([now.descriptors, now.threads])
+        .to satisfy("be at most #{baseline.descriptors} descriptors and #{baseline.threads} threads") do |descriptors, threads|
+          descriptors <= baseline.descriptors && threads <= baseline.threads
+        end
+      true
+    end
+  end
+
+  # @return [Integer] resident memory in bytes
+  def resident_bytes(pid = Process.pid)
+    File.read("/proc/#{pid}/status")[/^VmRSS:\s+(\d+) kB/, 1].to_i * 1024
+  end
+end
