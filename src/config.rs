@@ -1,0 +1,122 @@
+//! What the server is told: binds and limits. No value has a default here; the Ruby side has
+//! them, each in one place.
+
+use std::{os::fd::OwnedFd, path::PathBuf, time::Duration};
+
+/// Every limit of the server. `None` switches a limit off.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// How many threads call the application; half of them at most wait for unfinished bodies.
+    pub threads: usize,
+    /// Longest silence of a fresh connection before its first byte.
+    pub first_byte_timeout: Option<Duration>,
+    /// Longest time from the first byte of a head to its end.
+    pub header_timeout: Option<Duration>,
+    /// Longest silence in the middle of a request body.
+    pub body_timeout: Option<Duration>,
+    /// Least rate of a request body after [`RATE_GRACE`], in bytes a second.
+    pub min_body_rate: Option<u64>,
+    /// Longest time in which a client takes nothing of what waits for it.
+    pub write_timeout: Option<Duration>,
+    /// Least rate at which a client takes a response after [`RATE_GRACE`], in bytes a second.
+    pub min_write_rate: Option<u64>,
+    /// Longest idle time between two requests of a connection.
+    pub keep_alive_timeout: Option<Duration>,
+    /// How many requests a connection serves before it is closed.
+    pub max_requests_per_connection: Option<u64>,
+    /// Largest request head in bytes.
+    pub max_header_bytes: usize,
+    /// Most header fields of a request.
+    pub max_header_fields: usize,
+    /// Longest request target in bytes.
+    pub max_uri_bytes: usize,
+    /// Largest request body in bytes.
+    pub max_body_bytes: Option<u64>,
+    /// Largest request body that is kept in memory, in bytes; above it goes to a file.
+    pub body_memory_bytes: usize,
+    /// Whether a request body is received whole before the application is called.
+    pub request_buffering: bool,
+    /// Size of a stream's send buffer in bytes.
+    pub send_buffer_bytes: usize,
+    /// What a write does that finds the send buffer full.
+    pub slow_consumer: SlowConsumer,
+    /// Longest silence while a connection is drained after its last response.
+    pub linger_timeout: Duration,
+    /// Longest time that a connection is drained after its last response.
+    pub linger_total: Duration,
+    /// Most connections of the process; `None`: as many as descriptors allow.
+    pub max_connections: Option<usize>,
+    /// Most exchanges that wait for a thread.
+    pub queue_size: usize,
+    /// Longest wait of an exchange for a thread.
+    pub queue_timeout: Option<Duration>,
+    /// Which methods are served.
+    pub methods: Methods,
+    /// Where the server's log goes; `None`: standard error.
+    pub error_log: Option<PathBuf>,
+    /// Where the access log goes.
+    pub access_log: AccessLogTarget,
+    /// Least severity that is logged.
+    pub log_level: crate::log::Level,
+}
+
+/// The time in which a slow transfer is forgiven before its rate is looked at.
+pub const RATE_GRACE: Duration = Duration::from_secs(30);
+
+/// What a write does that finds the send buffer of its stream full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SlowConsumer {
+    /// It waits.
+    Block,
+    /// It fails and leaves the stream as it was.
+    Raise,
+    /// It ends the stream.
+    Disconnect,
+}
+
+/// Which request methods are served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Methods {
+    /// Those of RFC 9110 without CONNECT, and PATCH (RFC 5789).
+    Known,
+    /// Every token but CONNECT.
+    Any,
+}
+
+/// Where the access log goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccessLogTarget {
+    /// Nowhere.
+    Off,
+    /// To standard output.
+    Stdout,
+    /// To a file, which is appended to.
+    File(PathBuf),
+}
+
+/// A place to listen at.
+#[derive(Debug)]
+pub enum Bind {
+    /// A TCP address.
+    Tcp {
+        /// Host name or address, IPv6 without brackets.
+        host: String,
+        /// Port; 0 picks one.
+        port: u16,
+        /// Length of the kernel's accept queue.
+        backlog: i32,
+    },
+    /// A Unix socket.
+    Unix {
+        /// Path of the socket file.
+        path: PathBuf,
+        /// File-creation mask in force while the socket file is made.
+        umask: Option<u32>,
+        /// Permission bits that the socket file is given afterwards.
+        mode: Option<u32>,
+        /// Length of the kernel's accept queue.
+        backlog: i32,
+    },
+    /// A listening socket that somebody else has made.
+    Fd(OwnedFd),
+}

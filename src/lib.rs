@@ -1,0 +1,2 @@
+//! The network stack of Penstock: no Ruby in it.
+#![forbid(unsafe_code)]

@@ -1,0 +1,53 @@
+//! Wakes tasks of the I/O thread from other threads, many for the price of one.
+//!
+//! A waker of Tokio that is used from outside of its thread writes to the eventfd of the
+//! runtime each time. Here the wakers are collected, and only the first of a batch writes.
+
+use std::{
+    future::poll_fn,
+    mem,
+    task::{Poll, Waker},
+};
+
+use parking_lot::Mutex;
+
+/// Wakers that wait for the I/O thread to use them.
+#[derive(Debug, Default)]
+pub(crate) struct Wakeups {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    pending: Vec<Waker>,
+    pump: Option<Waker>,
+}
+
+impl Wakeups {
+    /// Has the I/O thread call `waker` soon. Callable from any thread, and never blocks.
+    pub(crate) fn wake(&self, waker: Waker) {
+        let pump = {
+            let mut state = self.state.lock();
+            state.pending.push(waker);
+            state.pump.take()
+        };
+        if let Some(pump) = pump {
+            pump.wake();
+        }
+    }
+
+    /// Passes the wakers on, for ever. Runs as a task of the I/O thread.
+    pub(crate) async fn run(&self) {
+        let mut batch = Vec::new();
+        poll_fn(|cx| {
+            {
+                let mut state = self.state.lock();
+                mem::swap(&mut state.pending, &mut batch);
+                state.pump = Some(cx.waker().clone());
+            }
+            batch.drain(..).for_each(Waker::wake);
+            Poll::<()>::Pending
+        })
+        .await;
+    }
+}
