@@ -1,10 +1,10 @@
 # frozen_string_literal: true
 
-version = File.read(File.join(__dir__, "Cargo.toml"))[/^version = "(.+)"/, 1]
+require_relative "lib/penstock/version"
 
 Gem::Specification.new do |spec|
   spec.name = "penstock"
-  spec.version = version
+  spec.version = Penstock::VERSION
   spec.authors = ["The Penstock authors"]
   spec.summary = "A Rack server for Ruby whose network half is Rust."
   spec.description = <<~TEXT
