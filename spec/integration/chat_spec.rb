@@ -1,0 +1,68 @@
+# frozen_string_literal: true
+
+require "bundler"
+require "spec_helper"
+require "support/chat/browser"
+require "support/chat/picture"
+require "support/chat/tab"
+
+# What a person sees who types bin/serve and opens two tabs: the whole way, from the command to the page.
+RSpec.describe "The chat that bin/serve serves", limit: 900 do
+  before(:context) do
+    command = PumaControl.wanted? ? [*PumaControl.command, "-b", ServerHelper::ANY_PORT, "examples/chat/config.ru"] : ["bin/serve"]
+    # In the environment of a person's shell: without what `bundle exec` has added to that of the specs.
+    @child = Bundler.with_original_env { ChildServer.new(command, env: { "BIND" => ServerHelper::ANY_PORT }, chdir: ServerHelper::ROOT) }
+    # Where nothing is built yet, it builds first.
+    eventually(600) { @child.output.match?(ChildServer::START_LINE) || @child.ended? }
+    @child.wait_until_ready
+    @browser = Chat::Browser.start
+  end
+
+  after(:context) do
+    @browser&.quit
+    @child&.kill
+  end
+
+  after do |example|
+    @browser.reset
+    example.metadata[:extra_failure_lines] = ["", "What bin/serve wrote:", *@child.output.lines(chomp: true)] if example.exception
+  end
+
+  let!(:tabs) { %w[Ada Grace].map { |author| Chat::Tab.new(@browser, @child.url, author) } }
+
+  %w[ActionCable MessageBus].each do |way|
+    it "carries a message by #{way} from one tab to the other, and back" do
+      tabs.first.say("Is anybody there?", way: way)
+      tabs.last.wait_for({ author: "Ada", way: way, text: "Is anybody there?" })
+      tabs.last.say("I am.", way: way)
+      tabs.first.wait_for({ author: "Grace", way: way, text: "I am." })
+
+      expect(tabs.first.messages.map { |message| message[:author] }).to eq(%w[You Grace])
+      expect(tabs.last.messages.map { |message| message[:author] }).to eq(%w[Ada You])
+    end
+  end
+
+  it "shows a text as it was written, and not as HTML" do
+    tabs.first.say("<b>bold</b> & <script>alert(1)</script>", way: "ActionCable")
+    tabs.last.wait_for({ author: "Ada", way: "ActionCable", text: "<b>bold</b> & <script>alert(1)</script>" })
+    expect(tabs.last.page.at_css("#messages script")).to be_nil
+  end
+
+  # On demand only, so that a run of the specs changes no file of the repository: CHAT_PICTURE=guides/images/chat.png
+  if ENV["CHAT_PICTURE"]
+    it "makes a good picture" do
+      path = File.expand_path(ENV.fetch("CHAT_PICTURE"), ServerHelper::ROOT)
+      ada, grace = tabs
+      ada.say("Hello! This came over ActionCable’s WebSocket.", way: "ActionCable")
+      grace.wait_for({ author: "Ada", way: "ActionCable", text: "Hello! This came over ActionCable’s WebSocket." })
+      grace.say("And this through MessageBus, as a piece of a streamed response.", way: "MessageBus")
+      grace.say("Two ways, one server.", way: "ActionCable")
+      ada.wait_for({ author: "Grace", way: "ActionCable", text: "Two ways, one server." })
+      ada.say("And no thread waits for either of us.", way: "MessageBus")
+      grace.wait_for({ author: "Ada", way: "MessageBus", text: "And no thread waits for either of us." })
+
+      Chat::Picture.new(@browser, tabs).write(path)
+      expect(File.binread(path, 8)).to eq("\x89PNG\r\n\x1A\n".b)
+    end
+  end
+end
