@@ -7,11 +7,18 @@ require "support/chat/picture"
 require "support/chat/tab"
 
 # What a person sees who types bin/serve and opens two tabs: the whole way, from the command to the page.
-RSpec.describe "The chat that bin/serve serves", limit: 900 do
+RSpec.describe "The chat that bin/serve serves" do
+  # The command as a person's shell runs it: without what `bundle exec` has added to the environment of the specs.
+  def bin_serve
+    return ChildServer.new([*PumaControl.command, "-b", ServerHelper::ANY_PORT, "examples/chat/config.ru"]) if PumaControl.wanted?
+
+    Bundler.with_original_env do
+      ChildServer.new(["bin/serve"], env: { "BIND" => ServerHelper::ANY_PORT }, chdir: ServerHelper::ROOT)
+    end
+  end
+
   before(:context) do
-    command = PumaControl.wanted? ? [*PumaControl.command, "-b", ServerHelper::ANY_PORT, "examples/chat/config.ru"] : ["bin/serve"]
-    # In the environment of a person's shell: without what `bundle exec` has added to that of the specs.
-    @child = Bundler.with_original_env { ChildServer.new(command, env: { "BIND" => ServerHelper::ANY_PORT }, chdir: ServerHelper::ROOT) }
+    @child = bin_serve
     # Where nothing is built yet, it builds first.
     eventually(600) { @child.output.match?(ChildServer::START_LINE) || @child.ended? }
     @child.wait_until_ready
@@ -28,7 +35,8 @@ RSpec.describe "The chat that bin/serve serves", limit: 900 do
     example.metadata[:extra_failure_lines] = ["", "What bin/serve wrote:", *@child.output.lines(chomp: true)] if example.exception
   end
 
-  let!(:tabs) { %w[Ada Grace].map { |author| Chat::Tab.new(@browser, @child.url, author) } }
+  let(:url) { @child.url }
+  let!(:tabs) { %w[Ada Grace].map { |author| Chat::Tab.new(@browser, url, author) } }
 
   %w[ActionCable MessageBus].each do |way|
     it "carries a message by #{way} from one tab to the other, and back" do
@@ -46,6 +54,18 @@ RSpec.describe "The chat that bin/serve serves", limit: 900 do
     tabs.first.say("<b>bold</b> & <script>alert(1)</script>", way: "ActionCable")
     tabs.last.wait_for({ author: "Ada", way: "ActionCable", text: "<b>bold</b> & <script>alert(1)</script>" })
     expect(tabs.last.page.at_css("#messages script")).to be_nil
+  end
+
+  context "when it stops while two tabs are open" do
+    # In production a drain may take 30 seconds: what ends sooner has not waited for the deadline.
+    let(:server) { spawn_server(File.join(ServerHelper::ROOT, "examples/chat/config.ru"), env: { "RAILS_ENV" => "production" }) }
+    let(:url) { server.url }
+
+    it "ends as soon as their connections have, and the tabs say that they are gone" do
+      server.signal(:TERM)
+      expect(server.wait(10).exitstatus).to eq(0)
+      tabs.each { |tab| eventually(20) { expect(tab.states.values).to all(eq("reconnecting…")) } }
+    end
   end
 
   # On demand only, so that a run of the specs changes no file of the repository: CHAT_PICTURE=guides/images/chat.png
