@@ -13,21 +13,25 @@ module Eventually
   #
   # @param timeout [Numeric] seconds after which the example fails
   # @raise [NotReached] with the block's last value or error
-  def eventually(timeout = 5)
+  def eventually(timeout = 5, &block)
     deadline = Process.clock_gettime(Process::CLOCK_MONOTONIC) + timeout
     loop do
-      last = begin
-        value = yield
-        return value if value
+      value, error = attempt(&block)
+      return value if value
 
-        value.inspect
-      rescue RSpec::Expectations::ExpectationNotMetError, SystemCallError, IOError => e
-        e.message
-      end
       late = Process.clock_gettime(Process::CLOCK_MONOTONIC) > deadline
-      raise NotReached, "not reached within #{timeout} s; the last value was: #{last}" if late
+      raise NotReached, "not reached within #{timeout} s; the last value was: #{error || value.inspect}" if late
 
       sleep INTERVAL
     end
+  end
+
+  private
+
+  # The block's value and nil, or nil and what it raised.
+  def attempt
+    [yield, nil]
+  rescue RSpec::Expectations::ExpectationNotMetError, SystemCallError, IOError => e
+    [nil, e.message]
   end
 end

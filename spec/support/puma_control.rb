@@ -37,7 +37,7 @@ class PumaControl
   # @return [Array<String>]
   def urls
     binder = @server.binder
-    binder.connected_ports.map { |port| "http://127.0.0.1:#{port}" } + binder.unix_paths.map { |path| "unix://#{path}" }
+    binder.connected_ports.grep(Integer).map { |port| "http://127.0.0.1:#{port}" } + binder.unix_paths.map { |path| "unix://#{path}" }
   end
 
   # Waits for the requests in flight.

@@ -31,7 +31,7 @@ class RawClient
   # @param receive_buffer [Integer, nil] bytes that the kernel keeps for a client that does not read; nil: its default
   def initialize(url, receive_buffer: nil)
     @socket = open_socket(url, receive_buffer)
-    @buffer = String.new
+    @buffer = String.new(encoding: Encoding::BINARY)
     @ending = nil
   end
 
@@ -63,7 +63,7 @@ class RawClient
   # @param pattern [Regexp, String]
   # @return [String] all bytes up to and including the first match
   def read_until(pattern)
-    wait_for("a match of #{pattern.inspect}") { @buffer.match(pattern)&.end(0) }
+    wait_for("a match of #{pattern.inspect}") { @buffer.match(Regexp.union(pattern))&.end(0) }
   end
 
   # @return [String] the bytes before the next CRLF
@@ -152,19 +152,18 @@ class RawClient
     @ending if @buffer.empty?
   end
 
-  # Waits for more until the deadline. False when it has passed.
+  # Waits for more until the deadline, and reads it. Nil when it has passed.
   def fill_by(deadline)
-    return false unless socket.wait_readable(remaining(deadline))
-
-    fill
-    true
+    socket.wait_readable(remaining(deadline)) && fill
   end
 
+  # Reads what is there. Never nil.
   def fill
     bytes = socket.read_nonblock(65_536, exception: false)
     case bytes
     when String then @buffer << bytes
     when nil then @ending = :fin
+    else bytes # :wait_readable, after a false alarm
     end
   rescue Errno::ECONNRESET, Errno::EPIPE
     @ending = :reset

@@ -11,11 +11,13 @@ class Recorder
 
   def initialize
     @calls = Queue.new
+    @starts = Queue.new
     @seen = []
   end
 
   # Rack's entry point.
   def call(env)
+    @starts << env
     call = Call.new(env)
     begin
       call.body = env["rack.input"].read
@@ -28,7 +30,12 @@ class Recorder
     [200, { "content-type" => "text/plain" }, ["ok"]]
   end
 
-  # @return [Array<Call>] all calls so far
+  # @return [Integer] calls that have begun, also those that still read
+  def started
+    @starts.size
+  end
+
+  # @return [Array<Call>] all calls whose body has been read, or could not be
   def calls
     @seen << @calls.pop until @calls.empty?
     @seen

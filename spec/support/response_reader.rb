@@ -92,7 +92,7 @@ module ResponseReader
 
   def read_body(response)
     if response.headers["transfer-encoding"]
-      body = String.new
+      body = String.new(encoding: Encoding::BINARY)
       while (chunk = read_chunk)
         body << chunk
       end

@@ -11,12 +11,11 @@ class RunningServer
     @server = server
     @capture = capture
     server.start
+    @urls = server.urls
   end
 
-  # @return [Array<String>] `http://host:port` or `unix:///path`, one for each listener
-  def urls
-    server.urls
-  end
+  # @return [Array<String>] `http://host:port` or `unix:///path`, one for each listener; known after the end too
+  attr_reader :urls
 
   # @return [String] the first listener's
   def url

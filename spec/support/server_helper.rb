@@ -28,7 +28,7 @@ module ServerHelper
     require "penstock" unless PumaControl.wanted?
     @capture ||= OutputCapture.new
     type = PumaControl.wanted? ? PumaControl : Penstock::Server
-    server = type.new(app || block, **{ bind: ANY_PORT, threads: 5, environment: "test" }, **settings)
+    server = type.new(app || block, bind: ANY_PORT, threads: 5, environment: "test", **settings)
     RunningServer.new(server, @capture).tap { |running| servers << running }
   end
 
@@ -39,14 +39,15 @@ module ServerHelper
   # @param env [Hash{String => String, nil}] variables
   # @param chdir [String, nil] working directory; nil: an empty folder
   # @param ready [Regexp, nil] the start line; nil: do not wait for it
+  # @param prefix [Array<String>] a command that runs the server's, with its arguments
   # @param options [Hash] further options of Process.spawn
   # @return [ChildServer]
-  def spawn_server(config, args: [], env: {}, chdir: nil, ready: ChildServer::START_LINE, **options)
+  def spawn_server(config, args: [], env: {}, chdir: nil, ready: ChildServer::START_LINE, prefix: [], **options)
     folder = temporary_folder
     path = File.file?(config) ? File.expand_path(config) : File.join(folder, "config.ru").tap { |name| File.write(name, config) }
     bind = args.any? { |arg| arg.match?(/\A(-b|--bind|-p|--port)/) } ? [] : ["-b", ANY_PORT]
     command = PumaControl.wanted? ? PumaControl.command : [RbConfig.ruby, "-I#{ROOT}/lib", "#{ROOT}/exe/penstock"]
-    child = ChildServer.new([*command, *bind, *args, path], env: env, chdir: chdir || folder, options: options)
+    child = ChildServer.new([*prefix, *command, *bind, *args, path], env: env, chdir: chdir || folder, options: options)
     servers << child
     ready ? child.wait_until_ready(ready) : child
   end
