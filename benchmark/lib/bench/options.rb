@@ -1,0 +1,138 @@
+# frozen_string_literal: true
+
+require "optparse"
+
+module Bench
+  # What the command line of bin/bench asks for.
+  class Options
+    # The tests that are no load test, by the name that selects them.
+    OTHER_TESTS = %w[idle streams soak].freeze
+
+    # @return [Array<String>] names of the tests to run, in the order in which they are run
+    attr_reader :tests
+
+    # @return [Boolean] few short rounds, for a look instead of for the record
+    attr_reader :quick
+
+    # @return [Integer] rounds of each load test; each server has one turn in each
+    attr_reader :rounds
+
+    # @return [Integer] seconds of one turn
+    attr_reader :seconds
+
+    # @return [Integer] seconds of load before the first round
+    attr_reader :warm_up
+
+    # @return [Array<Integer>] numbers of Ruby threads to measure with
+    attr_reader :threads
+
+    # @return [Array<String>] names of the servers to measure
+    attr_reader :peers
+
+    # @return [Integer] connections of the test "idle", and streams of the test "streams"
+    attr_reader :connections
+
+    # @return [Integer] requests of each half of the test "soak"
+    attr_reader :requests
+
+    # @return [String, nil] path of the file of results; nil: they are only printed
+    attr_reader :output
+
+    # @return [Array<String>] names of all tests, in the order in which they are run
+    def self.names = Workloads::ALL.map(&:name) + OTHER_TESTS
+
+    # @param arguments [Array<String>] the command line without the program's name
+    # @raise [Error] where it asks for what there is not
+    def initialize(arguments)
+      @quick = false
+      @threads = [1, 5]
+      @peers = Peers::NAMES
+      @connections = 10_000
+      @output = File.join(ROOT, "benchmark/RESULTS.md")
+      names = parser.parse(arguments)
+      @flags = (arguments - names).grep_v(/\A--output/) - [@output]
+      choose(names)
+      complete
+    rescue OptionParser::ParseError => e
+      raise Error, "#{e.message}; bin/bench --help lists the options"
+    end
+
+    # @param test [String] a test's name
+    # @return [String] the command that runs this test alone, and in the same way
+    def command(test) = ["bin/bench", test, *@flags].join(" ")
+
+    private
+
+    # What a look takes, and what a measurement for the record takes.
+    SIZES = {
+      true => { rounds: 3, seconds: 1, warm_up: 1, requests: 20_000 },
+      false => { rounds: 7, seconds: 5, warm_up: 2, requests: 100_000 }
+    }.freeze
+    private_constant :SIZES
+
+    # Checks the names of tests.
+    def choose(names)
+      unknown = (names - Options.names).first
+      raise Error, "there is no test #{unknown.inspect}; there are #{Options.names.join(", ")}" if unknown
+
+      @tests = names.empty? ? Options.names : names
+    end
+
+    # Fills in what was not said.
+    def complete
+      sizes = SIZES.fetch(quick)
+      @rounds ||= sizes[:rounds]
+      @seconds ||= sizes[:seconds]
+      @requests ||= sizes[:requests]
+      @warm_up = sizes[:warm_up]
+    end
+
+    def parser
+      OptionParser.new do |parser|
+        parser.banner = "Usage: bin/bench [options] [TEST…]"
+        parser.separator("\nTests: #{Options.names.join(", ")}; all of them by default.\n\n")
+        size_options(parser)
+        choice_options(parser)
+        parser.on("-h", "--help", "this text") { abort_with(parser.help) }
+      end
+    end
+
+    def size_options(parser)
+      parser.on("--quick", "3 rounds of 1 s, 20000 requests of soak; only printed") do
+        @quick = true
+        @output = nil
+      end
+      parser.on("--rounds N", Integer, "rounds of each load test (7)") { |n| @rounds = count(n) }
+      parser.on("--seconds N", Integer, "seconds of a server's turn in a round (5)") { |n| @seconds = count(n) }
+      parser.on("--connections N", Integer, "connections of idle, streams of streams (10000)") { |n| @connections = count(n) }
+      parser.on("--requests N", Integer, "requests of each half of soak (100000)") { |n| @requests = count(n) }
+    end
+
+    def choice_options(parser)
+      parser.on("--threads LIST", Array, "numbers of Ruby threads (1,5)") { |list| @threads = list.map { count(_1) } }
+      parser.on("--peers LIST", Array, "servers (#{Peers::NAMES.join(",")})") { |list| @peers = check_peers(list) }
+      parser.on("--output FILE", "instead of benchmark/RESULTS.md; - only prints") do |file|
+        @output = (file unless file == "-")
+      end
+    end
+
+    def count(given)
+      number = Integer(given, exception: false)
+      return number if number&.positive?
+
+      raise Error, "#{given} is no number of things: take 1 or more"
+    end
+
+    def check_peers(list)
+      unknown = (list - Peers::NAMES).first
+      raise Error, "there is no server #{unknown.inspect}; there are #{Peers::NAMES.join(", ")}" if unknown
+
+      list
+    end
+
+    def abort_with(text)
+      puts text
+      exit
+    end
+  end
+end

@@ -1,0 +1,51 @@
+# frozen_string_literal: true
+
+module Bench
+  # What bin/bench does.
+  class Program
+    # @param arguments [Array<String>] the command line
+    # @return [Integer] the exit status: 0, or 1 with a line on standard error
+    def self.run(arguments)
+      new(Options.new(arguments)).run
+      0
+    rescue Error => e
+      warn "bin/bench: #{e.message}"
+      1
+    rescue Interrupt
+      warn "bin/bench: interrupted"
+      1
+    end
+
+    # @param options [Options] what to do
+    def initialize(options)
+      @options = options
+    end
+
+    # Runs the tests, prints each one's table as soon as it is there, and records it.
+    # @raise [Error] where the machine is not fit for it
+    def run
+      Machine.check
+      Machine.build
+      report = Report.new(@options.output, chapter: Machine.ruby, versions: Machine.versions)
+      puts "#{Machine.ruby}, #{Machine.versions}", ""
+      $stdout.flush
+      @options.tests.each do |name|
+        section = test(name).run
+        puts section, ""
+        $stdout.flush
+        report.add(section, Options.names)
+      end
+    end
+
+    private
+
+    def test(name)
+      case name
+      when "idle" then IdleTest.new(@options)
+      when "streams" then StreamsTest.new(@options)
+      when "soak" then SoakTest.new(@options)
+      else LoadTest.new(Workloads::ALL.find { |workload| workload.name == name }, @options)
+      end
+    end
+  end
+end

@@ -1,0 +1,54 @@
+# frozen_string_literal: true
+
+module Bench
+  # The load tests.
+  module Workloads
+    # The body of benchmark/apps/hello.ru, and of others that say hello.
+    HELLO = "Hello, world!\n"
+
+    # One chunk of the bodies that are written piece by piece.
+    CHUNK = "data: a message of thirty-two\n\n\n"
+
+    # What a browser sends with a request for a page.
+    BROWSER = {
+      "User-Agent" => "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+      "Accept" => "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+      "Accept-Language" => "en-GB,en;q=0.7,de;q=0.3",
+      "Accept-Encoding" => "gzip, deflate, br, zstd",
+      "Referer" => "http://127.0.0.1/articles/2",
+      "Cookie" => "session=YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXo6MTIzNDU2Nzg5MA; theme=dark; consent=necessary",
+      "Upgrade-Insecure-Requests" => "1",
+      "Sec-Fetch-Dest" => "document",
+      "Sec-Fetch-Mode" => "navigate",
+      "Sec-Fetch-Site" => "same-origin",
+      "Sec-Fetch-User" => "?1",
+      "Priority" => "u=0, i",
+      "Cache-Control" => "max-age=0"
+    }.freeze
+
+    # Below half of Puma for an ordinary response.
+    HALF_OF_PUMA = [Goal.new(["penstock", 1], ["puma", 1], 0.5), Goal.new(["penstock", 5], ["puma", 5], 0.5)].freeze
+
+    # Below a quarter of Puma for a stream.
+    QUARTER_OF_PUMA = [Goal.new(["penstock", 1], ["puma", 1], 0.25), Goal.new(["penstock", 5], ["puma", 5], 0.25)].freeze
+
+    # What more Ruby threads may cost, and how near to bare hyper one is.
+    NEAR_TO_HYPER = [Goal.new(["penstock", 1], ["hyper", nil], 2.2), Goal.new(["penstock", 5], ["penstock", 1], 1.2)].freeze
+
+    # In the order in which they run.
+    ALL = [
+      Workload.new(name: "hello", title: "one short body", chunks: "hello", body: HELLO,
+                   goals: NEAR_TO_HYPER + HALF_OF_PUMA),
+      Workload.new(name: "hello_browser", title: "the same with the headers of a browser", app: "hello",
+                   chunks: "hello", headers: BROWSER, body: HELLO),
+      Workload.new(name: "enumerable_20", title: "a body with 20 chunks from each", chunks: 20, body: CHUNK * 20),
+      Workload.new(name: "streaming_20", title: "a streaming body with 20 writes", chunks: 20, body: CHUNK * 20,
+                   goals: QUARTER_OF_PUMA),
+      Workload.new(name: "streaming_1000", title: "a streaming body with 1,000 writes", chunks: 1000, connections: 16,
+                   body: CHUNK * 1000, goals: QUARTER_OF_PUMA),
+      Workload.new(name: "partial_hijack", title: "a partial hijack with 20 writes", chunks: 20, body: CHUNK * 20),
+      Workload.new(name: "full_hijack", title: "a full hijack, one request for each connection", body: HELLO),
+      Workload.new(name: "sleep", title: "an application that sleeps for 10 ms", connections: 256, body: HELLO)
+    ].freeze
+  end
+end
