@@ -1,0 +1,52 @@
+# frozen_string_literal: true
+
+require_relative "bind"
+require_relative "settings_table"
+require_relative "spelling"
+
+module Penstock
+  # The settings of one server: each row of {SettingsTable} with its value. Frozen.
+  class Settings
+    # @return [Hash{Symbol => Setting}] the table.
+    def self.table = SettingsTable::ROWS
+
+    # @param name [Symbol]
+    # @return [Setting] the row of that name.
+    # @raise [ConfigurationError] if there is none, with the name that was probably meant.
+    def self.fetch(name)
+      table.fetch(name) do
+        raise ConfigurationError, "unknown setting #{name}: #{Spelling.hint(name, table.keys)}`penstock --check` lists all"
+      end
+    end
+
+    # @param given [Hash{Symbol => Object}] values by the names of the table; the others get their defaults.
+    # @raise [ConfigurationError] for a name that is not in the table, a value that it does not take, or a URL in `bind` that
+    #   cannot be read.
+    def initialize(**given)
+      given.each_key { |name| self.class.fetch(name) }
+      @values = {}
+      self.class.table.each_value do |setting|
+        name = setting.name
+        @values[name] = given.key?(name) ? setting.convert(given[name], @values) : setting.default(@values)
+      end
+      @values.freeze
+      @parsed = @values[:bind].map { |url| Bind.parse(url, backlog: @values[:backlog]) }.freeze
+      freeze
+    end
+
+    # A reader for each setting. The one called `methods` stands before Ruby's method of that name, as in the table.
+    SettingsTable::ROWS.each_key { |name| define_method(name) { |*| @values[name] } }
+
+    # @return [Hash{Symbol => Object}] all values by name.
+    def to_h = @values.dup
+
+    # @return [Array<Bind>] where to listen, with addresses in place of names: `bind`, or `port` by the environment where
+    #   nothing is bound.
+    # @raise [ConfigurationError] if a host name cannot be resolved.
+    def binds
+      return @parsed.flat_map(&:resolve) if @parsed.any?
+
+      [Bind.default(port, development: environment == "development", backlog: backlog)].flat_map(&:resolve)
+    end
+  end
+end
