@@ -12,7 +12,7 @@ RSpec.describe "ActionCable" do
 
   context "with the Redis adapter" do
     before(:context) { @redis = RedisServer.new }
-    after(:context) { @redis.stop }
+    after(:context) { @redis&.stop }
 
     def application_options
       { env: { "CABLE_ADAPTER" => "redis", "REDIS_URL" => @redis.url } }

@@ -82,7 +82,7 @@ RSpec.shared_examples "ActionCable" do
   include_context "with ActionCable"
 
   before(:context) { @application = Cable::Application.new(**application_options) }
-  after(:context) { @application.stop }
+  after(:context) { @application&.stop }
 
   after do |example|
     lines = @application.server.output.lines(chomp: true).last(60)
