@@ -18,7 +18,7 @@ Gem::Specification.new do |spec|
   spec.files = Dir.glob(
     %w[
       Cargo.toml Cargo.lock src/**/*.rs ext/**/{Cargo.toml,extconf.rb} ext/**/*.rs
-      lib/**/*.rb exe/* README.md LICENSE CHANGELOG.md
+      lib/**/*.rb exe/* penstock.gemspec README.md LICENSE CHANGELOG.md
     ],
     base: __dir__
   )
