@@ -30,6 +30,8 @@ pub struct Config {
     pub max_header_fields: usize,
     /// Longest request target in bytes.
     pub max_uri_bytes: usize,
+    /// Largest trailers of a request in bytes, 16 KiB at the most: hyper reads no more.
+    pub max_trailer_bytes: usize,
     /// Largest request body in bytes.
     pub max_body_bytes: Option<u64>,
     /// Largest request body that is kept in memory, in bytes; above it goes to a file.

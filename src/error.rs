@@ -39,7 +39,11 @@ pub(crate) enum Kind {
 
 impl Error {
     pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), source: None }
+        Self {
+            kind,
+            message: message.into(),
+            source: None,
+        }
     }
 
     pub(crate) fn io(message: impl Into<String>, source: io::Error) -> Self {
@@ -47,7 +51,11 @@ impl Error {
     }
 
     pub(crate) fn with_source(kind: Kind, message: impl Into<String>, source: io::Error) -> Self {
-        Self { kind, message: message.into(), source: Some(Box::new(source)) }
+        Self {
+            kind,
+            message: message.into(),
+            source: Some(Box::new(source)),
+        }
     }
 
     /// Whether a listener could not be had: a bad address, or one that is taken.
@@ -88,6 +96,11 @@ impl Error {
     /// Whether the server stops or has stopped.
     pub fn is_stopped(&self) -> bool {
         self.kind == Kind::Stopped
+    }
+
+    /// What happened, without the text of the source.
+    pub fn message(&self) -> &str {
+        &self.message
     }
 
     /// The number of the operating system's error behind this one, if there is one.

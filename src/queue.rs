@@ -47,7 +47,10 @@ impl<T> Queue<T> {
             next_sleeper: 0,
             closed: false,
         };
-        Self { state: Mutex::new(state), capacity }
+        Self {
+            state: Mutex::new(state),
+            capacity,
+        }
     }
 
     /// Appends `item` and wakes a sleeper where one is needed.
@@ -110,7 +113,11 @@ impl<T> Queue<T> {
     pub fn cancel(&self, sleeper: &mut Sleeper) {
         let mut state = self.state.lock();
         state.forget(sleeper);
-        let waker = if state.items.is_empty() { None } else { state.next_to_wake() };
+        let waker = if state.items.is_empty() {
+            None
+        } else {
+            state.next_to_wake()
+        };
         drop(state);
         if let Some(waker) = waker {
             waker.wake();
@@ -186,7 +193,11 @@ mod tests {
         let counter = Arc::new(Counter::default());
         let waker = Waker::from(counter.clone());
         let mut sleeper = Sleeper::default();
-        assert!(queue.poll_pop(&mut Context::from_waker(&waker), &mut sleeper).is_pending());
+        assert!(
+            queue
+                .poll_pop(&mut Context::from_waker(&waker), &mut sleeper)
+                .is_pending()
+        );
         (counter, sleeper)
     }
 
@@ -200,7 +211,10 @@ mod tests {
         queue.push(1).unwrap();
         queue.push(2).unwrap();
         assert!(matches!(queue.push(3), Err(PushError::Full(3))));
-        assert_eq!((queue.try_pop(), queue.try_pop(), queue.try_pop()), (Some(1), Some(2), None));
+        assert_eq!(
+            (queue.try_pop(), queue.try_pop(), queue.try_pop()),
+            (Some(1), Some(2), None)
+        );
     }
 
     #[test]
@@ -214,7 +228,11 @@ mod tests {
         let waker = Waker::from(last.clone());
         let taken = queue.poll_pop(&mut Context::from_waker(&waker), &mut b);
         assert_eq!(taken, Poll::Ready(Some(1)));
-        assert_eq!(woken(&first), 1, "who came passes the wake-up on while items are left");
+        assert_eq!(
+            woken(&first),
+            1,
+            "who came passes the wake-up on while items are left"
+        );
     }
 
     #[test]

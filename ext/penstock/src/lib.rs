@@ -1,13 +1,28 @@
-//! The Ruby extension of Penstock.
+//! The Ruby extension of Penstock: the core's server and its exchanges as Ruby objects, one
+//! file for each class. The waits and what unsafe code they need are in `gvl`.
 #![expect(
     missing_docs,
     reason = "the function that magnus::init exports carries no comment"
 )]
 
+mod config;
+mod env;
+mod error;
+mod fd;
+mod guarded;
+mod gvl;
+mod lease;
+mod server;
+mod stream;
+
 use magnus::{Error, Ruby};
 
 /// Called by Ruby when the extension is loaded.
 #[magnus::init(name = "penstock")]
-fn init(_ruby: &Ruby) -> Result<(), Error> {
-    Ok(())
+fn init(ruby: &Ruby) -> Result<(), Error> {
+    let penstock = ruby.define_module("Penstock")?;
+    env::init(ruby);
+    stream::init(ruby, penstock)?;
+    lease::init(ruby, penstock)?;
+    server::init(ruby, penstock)
 }

@@ -1,0 +1,162 @@
+//! The settings of Ruby as the one typed configuration of the core. There is no default here:
+//! a setting that is missing is an error.
+
+use std::{path::PathBuf, time::Duration};
+
+use magnus::{Error, RArray, RHash, Ruby, Symbol, TryConvert, Value, prelude::*};
+use penstock::{
+    config::{AccessLogTarget, Bind, Config, Methods, SlowConsumer},
+    log::Level,
+};
+
+use crate::{env::Network, error::configuration_error};
+
+/// What the extension itself needs of the settings.
+pub(crate) struct Options {
+    /// Peers whose X-Forwarded-Proto counts.
+    pub(crate) trusted: Vec<Network>,
+}
+
+/// Reads every setting that the core and the extension need.
+///
+/// # Errors
+/// One is missing or has a value that the table of settings should have refused.
+pub(crate) fn read(ruby: &Ruby, settings: RHash) -> Result<(Config, Options), Error> {
+    let from = Reader { ruby, settings };
+    let trusted = from.get::<Vec<String>>("trusted_proxies")?;
+    let trusted = trusted
+        .iter()
+        .map(|text| {
+            text.parse()
+                .map_err(|()| from.refuse("trusted_proxies", text))
+        })
+        .collect::<Result<_, Error>>()?;
+    let config = Config {
+        threads: from.get("threads")?,
+        first_byte_timeout: from.seconds("first_byte_timeout")?,
+        header_timeout: from.seconds("header_timeout")?,
+        body_timeout: from.seconds("body_timeout")?,
+        min_body_rate: from.get("min_body_rate")?,
+        write_timeout: from.seconds("write_timeout")?,
+        min_write_rate: from.get("min_write_rate")?,
+        keep_alive_timeout: from.seconds("keep_alive_timeout")?,
+        max_requests_per_connection: from.get("max_requests_per_connection")?,
+        max_header_bytes: from.get("max_header_bytes")?,
+        max_header_fields: from.get("max_header_fields")?,
+        max_uri_bytes: from.get("max_uri_bytes")?,
+        max_trailer_bytes: from.get("max_trailer_bytes")?,
+        max_body_bytes: from.get("max_body_bytes")?,
+        body_memory_bytes: from.get("body_memory_bytes")?,
+        request_buffering: from.get("request_buffering")?,
+        send_buffer_bytes: from.get("send_buffer_bytes")?,
+        slow_consumer: slow_consumer(ruby, &from.name("slow_consumer")?)?,
+        linger_timeout: from.seconds("linger_timeout")?.unwrap_or_default(),
+        linger_total: from.seconds("linger_total")?.unwrap_or_default(),
+        max_connections: from.get("max_connections")?,
+        queue_size: from.get("queue_size")?,
+        queue_timeout: from.seconds("queue_timeout")?,
+        methods: match from.name("methods")?.as_str() {
+            "known" => Methods::Known,
+            "any" => Methods::Any,
+            other => return Err(from.refuse("methods", other)),
+        },
+        error_log: from.get::<Option<String>>("error_log")?.map(PathBuf::from),
+        access_log: from.access_log()?,
+        log_level: match from.name("log_level")?.as_str() {
+            "debug" => Level::Debug,
+            "info" => Level::Info,
+            "warn" => Level::Warn,
+            "error" => Level::Error,
+            other => return Err(from.refuse("log_level", other)),
+        },
+    };
+    Ok((config, Options { trusted }))
+}
+
+/// The places to listen at: an Array of Hashes with the members of `Penstock::Bind`.
+///
+/// # Errors
+/// A member is missing, or the kind is unknown.
+pub(crate) fn read_binds(ruby: &Ruby, binds: RArray) -> Result<Vec<Bind>, Error> {
+    binds
+        .into_iter()
+        .map(|bind| {
+            let from = Reader {
+                ruby,
+                settings: RHash::try_convert(bind)?,
+            };
+            let backlog = || {
+                from.get::<Option<i32>>("backlog")
+                    .map(|n| n.unwrap_or(libc::SOMAXCONN))
+            };
+            Ok(match from.name("kind")?.as_str() {
+                "tcp" => Bind::Tcp {
+                    host: from.get("host")?,
+                    port: from.get("port")?,
+                    backlog: backlog()?,
+                },
+                "unix" => Bind::Unix {
+                    path: PathBuf::from(from.get::<String>("path")?),
+                    umask: from.get("umask")?,
+                    mode: from.get("mode")?,
+                    backlog: backlog()?,
+                },
+                "fd" => Bind::Fd(crate::fd::duplicate(ruby, from.get("fd")?)?),
+                other => return Err(from.refuse("kind", other)),
+            })
+        })
+        .collect()
+}
+
+/// A policy by its name.
+///
+/// # Errors
+/// There is none of that name.
+pub(crate) fn slow_consumer(ruby: &Ruby, name: &str) -> Result<SlowConsumer, Error> {
+    match name {
+        "block" => Ok(SlowConsumer::Block),
+        "raise" => Ok(SlowConsumer::Raise),
+        "disconnect" => Ok(SlowConsumer::Disconnect),
+        _ => {
+            let text = format!("slow_consumer is :block, :raise or :disconnect, not {name}");
+            Err(configuration_error(ruby, text))
+        }
+    }
+}
+
+struct Reader<'a> {
+    ruby: &'a Ruby,
+    settings: RHash,
+}
+
+impl Reader<'_> {
+    fn get<T: TryConvert>(&self, name: &str) -> Result<T, Error> {
+        self.settings.fetch(self.ruby.to_symbol(name))
+    }
+
+    fn name(&self, name: &str) -> Result<String, Error> {
+        Ok(self.get::<Symbol>(name)?.name()?.into_owned())
+    }
+
+    fn seconds(&self, name: &str) -> Result<Option<Duration>, Error> {
+        let Some(seconds) = self.get::<Option<f64>>(name)? else {
+            return Ok(None);
+        };
+        Duration::try_from_secs_f64(seconds)
+            .map(Some)
+            .map_err(|_| self.refuse(name, &seconds.to_string()))
+    }
+
+    fn access_log(&self) -> Result<AccessLogTarget, Error> {
+        let value: Value = self.get("access_log")?;
+        Ok(match () {
+            () if !value.to_bool() => AccessLogTarget::Off,
+            () if value.is_kind_of(self.ruby.class_true_class()) => AccessLogTarget::Stdout,
+            () => AccessLogTarget::File(String::try_convert(value)?.into()),
+        })
+    }
+
+    fn refuse(&self, name: &str, value: &str) -> Error {
+        configuration_error(self.ruby, format!("{name} cannot be {value}"))
+    }
+}

@@ -1,0 +1,445 @@
+//! Builds the env of a request (contract, section 1): a duplicate of the server's template, in
+//! which only what differs is set. Keys are frozen strings made once.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, SocketAddr},
+    str::FromStr,
+    sync::OnceLock,
+};
+
+use http::{HeaderMap, HeaderName, HeaderValue, Version, header};
+use magnus::{
+    Error, RHash, RString, Ruby, Value, gc,
+    prelude::*,
+    rb_sys::{AsRawValue, FromRawValue},
+    value::{InnerValue, Opaque},
+};
+use penstock::{exchange::Exchange, request::Request, socket::Address};
+
+/// An address range whose members are trusted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Network {
+    /// Addresses that share their first bits.
+    Ip(IpAddr, u8),
+    /// Whoever can reach a Unix socket.
+    Unix,
+}
+
+impl FromStr for Network {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        if text == "unix" {
+            return Ok(Network::Unix);
+        }
+        let (address, bits) = text.split_once('/').unwrap_or((text, ""));
+        let address: IpAddr = address.parse().map_err(|_| ())?;
+        let all = if address.is_ipv4() { 32 } else { 128 };
+        let bits = if bits.is_empty() {
+            all
+        } else {
+            bits.parse().map_err(|_| ())?
+        };
+        if bits <= all {
+            Ok(Network::Ip(address, bits))
+        } else {
+            Err(())
+        }
+    }
+}
+
+impl Network {
+    fn contains(&self, peer: Address) -> bool {
+        match (self, peer) {
+            (Network::Unix, Address::Unix) => true,
+            (Network::Ip(network, bits), Address::Ip(peer)) => {
+                same_prefix(*network, peer.ip(), *bits)
+            }
+            _ => false,
+        }
+    }
+}
+
+fn same_prefix(a: IpAddr, b: IpAddr, bits: u8) -> bool {
+    let (a, b, width) = match (a, b.to_canonical()) {
+        (IpAddr::V4(a), IpAddr::V4(b)) => (a.to_bits().into(), b.to_bits().into(), 32),
+        (IpAddr::V6(a), IpAddr::V6(b)) => (a.to_bits(), b.to_bits(), 128),
+        _ => return false,
+    };
+    let differ: u128 = a ^ b;
+    bits == 0 || differ >> (width - bits) == 0
+}
+
+/// Frozen strings of the process.
+struct Strings {
+    names: HashMap<HeaderName, Opaque<RString>>,
+    keys: HashMap<&'static str, Opaque<RString>>,
+}
+
+/// Header fields whose keys are made once; of others the key is made for each request.
+const KNOWN: [HeaderName; 44] = [
+    header::ACCEPT,
+    header::ACCEPT_CHARSET,
+    header::ACCEPT_ENCODING,
+    header::ACCEPT_LANGUAGE,
+    header::ACCEPT_RANGES,
+    header::ACCESS_CONTROL_REQUEST_HEADERS,
+    header::ACCESS_CONTROL_REQUEST_METHOD,
+    header::AUTHORIZATION,
+    header::CACHE_CONTROL,
+    header::CONNECTION,
+    header::CONTENT_DISPOSITION,
+    header::CONTENT_ENCODING,
+    header::CONTENT_LANGUAGE,
+    header::CONTENT_LENGTH,
+    header::CONTENT_RANGE,
+    header::CONTENT_TYPE,
+    header::COOKIE,
+    header::DATE,
+    header::DNT,
+    header::EXPECT,
+    header::FORWARDED,
+    header::FROM,
+    header::HOST,
+    header::IF_MATCH,
+    header::IF_MODIFIED_SINCE,
+    header::IF_NONE_MATCH,
+    header::IF_RANGE,
+    header::IF_UNMODIFIED_SINCE,
+    header::MAX_FORWARDS,
+    header::ORIGIN,
+    header::PRAGMA,
+    header::RANGE,
+    header::REFERER,
+    header::SEC_WEBSOCKET_EXTENSIONS,
+    header::SEC_WEBSOCKET_KEY,
+    header::SEC_WEBSOCKET_PROTOCOL,
+    header::SEC_WEBSOCKET_VERSION,
+    header::TE,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    header::UPGRADE_INSECURE_REQUESTS,
+    header::USER_AGENT,
+    header::VIA,
+    header::WARNING,
+];
+
+/// Keys that are set here, and frequent values.
+const TEXTS: [&str; 38] = [
+    "",
+    "/",
+    "*",
+    "on",
+    "http",
+    "https",
+    "80",
+    "443",
+    "127.0.0.1",
+    "localhost",
+    "GET",
+    "HEAD",
+    "POST",
+    "PUT",
+    "PATCH",
+    "DELETE",
+    "OPTIONS",
+    "TRACE",
+    "HTTP/1.0",
+    "HTTP/1.1",
+    "REQUEST_METHOD",
+    "PATH_INFO",
+    "QUERY_STRING",
+    "REQUEST_PATH",
+    "REQUEST_URI",
+    "SERVER_PROTOCOL",
+    "HTTP_VERSION",
+    "SERVER_NAME",
+    "SERVER_PORT",
+    "REMOTE_ADDR",
+    "REMOTE_PORT",
+    "HTTPS",
+    "rack.url_scheme",
+    "rack.protocol",
+    "rack.response_finished",
+    "penstock.queue_time",
+    "CONTENT_LENGTH",
+    "penstock.stream",
+];
+
+static STRINGS: OnceLock<Strings> = OnceLock::new();
+
+/// Makes the strings. Called once, when the extension is loaded.
+pub(crate) fn init(ruby: &Ruby) {
+    STRINGS.get_or_init(|| {
+        let pinned = |text: &str| {
+            let string = ruby.str_new(text);
+            string.freeze();
+            gc::register_mark_object(string);
+            Opaque::from(string)
+        };
+        let names = KNOWN
+            .iter()
+            .map(|name| (name.clone(), pinned(&key_of(name))))
+            .collect();
+        let keys = TEXTS.iter().map(|text| (*text, pinned(text))).collect();
+        Strings { names, keys }
+    });
+}
+
+/// The name of a header field as a key of env (RFC 3875 section 4.1.18).
+fn key_of(name: &HeaderName) -> String {
+    let upper = name.as_str().to_ascii_uppercase().replace('-', "_");
+    match *name {
+        header::CONTENT_TYPE | header::CONTENT_LENGTH => upper,
+        _ => format!("HTTP_{upper}"),
+    }
+}
+
+/// An env under construction. All of Ruby's calls here could raise `NoMemoryError` alone.
+struct Env<'a> {
+    ruby: &'a Ruby,
+    strings: &'a Strings,
+    hash: RHash,
+}
+
+/// The env of `exchange`, all but its body and its stream.
+///
+/// # Errors
+/// Ruby is out of memory.
+pub(crate) fn build(
+    ruby: &Ruby,
+    template: RHash,
+    exchange: &Exchange,
+    request: &Request,
+    trusted: &[Network],
+) -> Result<RHash, Error> {
+    let strings = STRINGS.get().expect("made when the extension was loaded");
+    // SAFETY: a Hash is duplicated with the lock held; the result is a Hash.
+    let copy = unsafe { Value::from_raw(rb_sys::rb_hash_dup(template.as_raw())) };
+    let hash = RHash::from_value(copy)
+        .ok_or_else(|| Error::new(ruby.exception_type_error(), "the env template is no Hash"))?;
+    let env = Env {
+        ruby,
+        strings,
+        hash,
+    };
+    env.set_line(request)?;
+    env.set_fields(&request.headers)?;
+    env.set_protocol(&request.headers)?;
+    env.set_server(exchange, request, trusted)?;
+    env.set_peer(exchange.peer())?;
+    env.set("rack.response_finished", ruby.ary_new())?;
+    env.set("penstock.queue_time", exchange.queue_time().as_secs_f64())?;
+    Ok(hash)
+}
+
+impl Env<'_> {
+    fn key(&self, text: &str) -> RString {
+        self.strings.keys[text].get_inner_with(self.ruby)
+    }
+
+    fn set(&self, key: &str, value: impl magnus::IntoValue) -> Result<(), Error> {
+        self.hash.aset(self.key(key), value)
+    }
+
+    /// A frozen string where `bytes` is a frequent value, else a new one of bytes.
+    fn string(&self, bytes: &[u8]) -> RString {
+        let known = std::str::from_utf8(bytes)
+            .ok()
+            .and_then(|text| self.strings.keys.get(text));
+        match known {
+            Some(string) => string.get_inner_with(self.ruby),
+            None => self.ruby.str_from_slice(bytes),
+        }
+    }
+
+    fn set_line(&self, request: &Request) -> Result<(), Error> {
+        let Request {
+            method,
+            uri,
+            version,
+            ..
+        } = request;
+        self.set("REQUEST_METHOD", self.string(method.as_str().as_bytes()))?;
+        let path = uri.path();
+        let path = if path.is_empty() { "/" } else { path };
+        let path = self.string(path.as_bytes());
+        self.set("PATH_INFO", path)?;
+        self.set("REQUEST_PATH", path)?;
+        self.set(
+            "QUERY_STRING",
+            self.string(uri.query().unwrap_or("").as_bytes()),
+        )?;
+        let target = match uri.path_and_query() {
+            _ if uri.scheme().is_some() => self.ruby.str_new(&uri.to_string()),
+            Some(_) if uri.query().is_none() => path,
+            Some(target) => self.ruby.str_from_slice(target.as_str().as_bytes()),
+            None => path,
+        };
+        self.set("REQUEST_URI", target)?;
+        let version = if *version == Version::HTTP_10 {
+            "HTTP/1.0"
+        } else {
+            "HTTP/1.1"
+        };
+        self.set("SERVER_PROTOCOL", self.key(version))?;
+        self.set("HTTP_VERSION", self.key(version))
+    }
+
+    fn set_fields(&self, headers: &HeaderMap) -> Result<(), Error> {
+        for name in headers.keys() {
+            if is_hidden(name) {
+                continue;
+            }
+            let value = self.joined(name, headers);
+            match self.strings.names.get(name) {
+                Some(key) => self.hash.aset(key.get_inner_with(self.ruby), value)?,
+                None => self.hash.aset(self.ruby.str_new(&key_of(name)), value)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// RFC 9110 section 5.3: one value, joined by commas; cookies by semicolons (RFC 6265).
+    fn joined(&self, name: &HeaderName, headers: &HeaderMap) -> RString {
+        let mut values = headers.get_all(name).iter();
+        let first = values.next().map_or(&b""[..], HeaderValue::as_bytes);
+        let mut value = None;
+        for next in values {
+            let separator: &[u8] = if *name == header::COOKIE {
+                b"; "
+            } else {
+                b", "
+            };
+            let value = value.get_or_insert_with(|| first.to_vec());
+            value.extend_from_slice(separator);
+            value.extend_from_slice(next.as_bytes());
+        }
+        self.ruby.str_from_slice(value.as_deref().unwrap_or(first))
+    }
+
+    /// `rack.protocol`: what an Upgrade field offers, where Connection names it.
+    fn set_protocol(&self, headers: &HeaderMap) -> Result<(), Error> {
+        if !headers.contains_key(header::UPGRADE) {
+            return Ok(());
+        }
+        let offered = self.ruby.ary_new();
+        for token in tokens(headers, &header::UPGRADE) {
+            offered.push(self.ruby.str_from_slice(token))?;
+        }
+        let named = tokens(headers, &header::CONNECTION)
+            .any(|token| token.eq_ignore_ascii_case(b"upgrade"));
+        if named && !offered.is_empty() {
+            self.set("rack.protocol", offered)?;
+        }
+        Ok(())
+    }
+
+    /// Name, port and scheme, from the authority that the client asked for; only HTTP/1.0 may
+    /// leave that to the listener.
+    fn set_server(
+        &self,
+        exchange: &Exchange,
+        request: &Request,
+        trusted: &[Network],
+    ) -> Result<(), Error> {
+        let forwarded = request.headers.get("x-forwarded-proto").filter(|_| {
+            trusted
+                .iter()
+                .any(|network| network.contains(exchange.peer()))
+        });
+        let is_https = forwarded.is_some_and(|proto| {
+            let first = proto
+                .as_bytes()
+                .split(|byte| *byte == b',')
+                .next()
+                .unwrap_or_default();
+            first.trim_ascii().eq_ignore_ascii_case(b"https")
+        });
+        if is_https {
+            self.set("rack.url_scheme", self.key("https"))?;
+            self.set("HTTPS", self.key("on"))?;
+        }
+        let default_port = if is_https { "443" } else { "80" };
+        if let Some(host) = request.headers.get(header::HOST) {
+            let (name, port) = split_host(host.as_bytes());
+            self.set("SERVER_NAME", self.string(name))?;
+            let port = if port.is_empty() {
+                default_port.as_bytes()
+            } else {
+                port
+            };
+            return self.set("SERVER_PORT", self.string(port));
+        }
+        let (name, port) = match exchange.local() {
+            Address::Ip(SocketAddr::V6(address)) => {
+                (format!("[{}]", address.ip()), address.port().to_string())
+            }
+            Address::Ip(address) => (address.ip().to_string(), address.port().to_string()),
+            Address::Unix => ("localhost".into(), default_port.into()),
+        };
+        self.set("SERVER_NAME", self.ruby.str_new(&name))?;
+        self.set("SERVER_PORT", self.ruby.str_new(&port))
+    }
+
+    fn set_peer(&self, peer: Address) -> Result<(), Error> {
+        match peer {
+            Address::Ip(peer) => {
+                let address = peer.ip().to_string();
+                self.set("REMOTE_ADDR", self.string(address.as_bytes()))?;
+                self.set("REMOTE_PORT", self.ruby.str_new(&peer.port().to_string()))
+            }
+            Address::Unix => self.set("REMOTE_ADDR", self.key("127.0.0.1")),
+        }
+    }
+}
+
+/// Fields that never reach env: a name with an underscore would pass for the dashed one, Proxy
+/// would pass for the variable of CGI programs (httpoxy), and Version for the server's own key.
+fn is_hidden(name: &HeaderName) -> bool {
+    name.as_str().contains('_') || name == "proxy" || name == "version"
+}
+
+/// The elements of a list field (RFC 9110 section 5.6.1).
+fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> {
+    headers
+        .get_all(name)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .map(<[u8]>::trim_ascii)
+        .filter(|token| !token.is_empty())
+}
+
+/// Host and port; the brackets of IPv6 stay.
+fn split_host(host: &[u8]) -> (&[u8], &[u8]) {
+    let colon = host.iter().rposition(|byte| *byte == b':');
+    match colon {
+        Some(colon) if !host[colon..].contains(&b']') => (&host[..colon], &host[colon + 1..]),
+        _ => (host, b""),
+    }
+}
+
+/// A buffered body has a length, and no coding any more (contract, rule 5).
+///
+/// # Errors
+/// Ruby is out of memory.
+pub(crate) fn set_length(ruby: &Ruby, env: RHash, length: u64) -> Result<(), Error> {
+    let strings = STRINGS.get().expect("made when the extension was loaded");
+    let key = strings.keys["CONTENT_LENGTH"].get_inner_with(ruby);
+    let chunked = strings.names[&header::TRANSFER_ENCODING].get_inner_with(ruby);
+    if !env.delete::<_, Value>(chunked)?.is_nil() {
+        env.aset(key, ruby.str_new(&length.to_string()))?;
+    }
+    Ok(())
+}
+
+/// The protocols that a request offers to switch to, as they were written.
+pub(crate) fn offered(headers: &HeaderMap) -> Vec<Vec<u8>> {
+    if !headers.contains_key(header::UPGRADE) {
+        return Vec::new();
+    }
+    tokens(headers, &header::UPGRADE)
+        .map(<[u8]>::to_vec)
+        .collect()
+}

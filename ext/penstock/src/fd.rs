@@ -1,0 +1,48 @@
+//! Descriptors that cross between Ruby and Rust, and the unsafe code that this takes.
+
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+
+use magnus::{Error, Ruby};
+
+use crate::error::configuration_error;
+
+/// A duplicate of a descriptor that Ruby, or whoever started the process, owns.
+///
+/// # Errors
+/// There is no such descriptor.
+pub(crate) fn duplicate(ruby: &Ruby, fd: RawFd) -> Result<OwnedFd, Error> {
+    let refuse = || configuration_error(ruby, format!("descriptor {fd} is not open"));
+    if fd < 0 {
+        return Err(refuse());
+    }
+    // SAFETY: fcntl takes any number and fails on one that is not open.
+    let copy = unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 3) };
+    if copy < 0 {
+        return Err(refuse());
+    }
+    // SAFETY: the descriptor was made by the call above and belongs to nobody else.
+    Ok(unsafe { OwnedFd::from_raw_fd(copy) })
+}
+
+/// Gives a descriptor away: whoever gets the number closes it.
+pub(crate) fn give(fd: OwnedFd) -> RawFd {
+    fd.into_raw_fd()
+}
+
+/// Closes descriptors by their numbers, in a child process that must not use them.
+pub(crate) fn close_all(fds: impl Iterator<Item = RawFd>) {
+    for fd in fds {
+        // SAFETY: the child owns its copies, and no Rust value of the child will close them
+        // again, since none is dropped there (see `Guarded`).
+        unsafe { libc::close(fd) };
+    }
+}
+
+/// Whether the other side of a socket has ended its writing, so that nothing can come any more.
+pub(crate) fn is_at_eof(fd: &OwnedFd) -> bool {
+    let mut byte = [0_u8; 1];
+    let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
+    // SAFETY: the buffer is as long as it says, and the descriptor is borrowed for the call.
+    let got = unsafe { libc::recv(fd.as_raw_fd(), byte.as_mut_ptr().cast(), byte.len(), flags) };
+    got == 0
+}

@@ -1,0 +1,69 @@
+//! `Penstock::Lease`: keeps a hijacked connection counted, and sees its end through.
+
+use std::os::fd::RawFd;
+
+use magnus::{Error, RArray, Ruby, TypedData, method, prelude::*};
+use parking_lot::Mutex;
+use penstock::{
+    hijack::{Lease as CoreLease, SocketKind},
+    socket::Address,
+};
+
+use crate::{error, fd, guarded::Guarded};
+
+/// The server's part in a hijacked connection. It is over when the application closes the
+/// socket, or with the socket's garbage.
+#[derive(TypedData)]
+#[magnus(class = "Penstock::Lease", free_immediately, wb_protected)]
+pub(crate) struct Lease {
+    lease: Guarded<Mutex<Option<CoreLease>>>,
+}
+
+impl magnus::DataTypeFunctions for Lease {}
+
+impl Lease {
+    pub(crate) fn new(lease: CoreLease) -> Self {
+        Self {
+            lease: Guarded::new(Mutex::new(Some(lease))),
+        }
+    }
+
+    pub(crate) fn kind_name(kind: SocketKind) -> &'static str {
+        match kind {
+            SocketKind::Tcp => "tcp",
+            SocketKind::Unix => "unix",
+            SocketKind::Pair => "pair",
+        }
+    }
+
+    /// `[ip, port]`, or nil.
+    pub(crate) fn address(ruby: &Ruby, address: Address) -> Result<Option<RArray>, Error> {
+        let Address::Ip(address) = address else {
+            return Ok(None);
+        };
+        let array = ruby.ary_new_capa(2);
+        array.push(address.ip().to_string())?;
+        array.push(address.port())?;
+        Ok(Some(array))
+    }
+
+    /// To be called before the descriptor is closed: the connection is closed so that all that
+    /// was written arrives.
+    fn end(ruby: &Ruby, rb_self: &Self, number: RawFd) -> Result<(), Error> {
+        error::check_fork(ruby)?;
+        let Some(lease) = rb_self.lease.lock().take() else {
+            return Ok(());
+        };
+        let duplicate = fd::duplicate(ruby, number)?;
+        if !fd::is_at_eof(&duplicate) {
+            lease.linger(duplicate);
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn init(ruby: &Ruby, penstock: magnus::RModule) -> Result<(), Error> {
+    let class = penstock.define_class("Lease", ruby.class_object())?;
+    class.undef_default_alloc_func();
+    class.define_method("end", method!(Lease::end, 1))
+}

@@ -1,0 +1,290 @@
+//! `Penstock::Engine`: the core's server as Ruby sees it. `lib/penstock/server.rb` is the face.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use magnus::{
+    Error, RArray, RClass, RHash, RString, Ruby, Symbol, TypedData, Value, function, gc, method,
+    prelude::*, value::Opaque,
+};
+use parking_lot::Mutex;
+use penstock::{
+    exchange::Exchange,
+    input::Input,
+    log::{Level, Log},
+    queue::Sleeper,
+    server::Server,
+};
+
+use crate::{
+    config::{self, Options},
+    env, error, fd,
+    guarded::Guarded,
+    gvl::{self, Wait},
+    stream::{self, Stream},
+};
+
+/// Names of fields that could not be sent, each told once; so many of them at the most.
+const REJECTED_NAMES: usize = 100;
+
+/// What an engine and its streams share.
+pub(crate) struct Context {
+    log: Arc<Log>,
+    rejected: Mutex<HashSet<Vec<u8>>>,
+}
+
+impl Context {
+    /// Logs, once for each name, that a response field was left out.
+    pub(crate) fn tell_rejected(&self, name: &[u8]) {
+        let mut rejected = self.rejected.lock();
+        if rejected.len() < REJECTED_NAMES && rejected.insert(name.to_vec()) {
+            let name = String::from_utf8_lossy(name);
+            let text = format!(
+                "penstock: a response field was left out, since its name or its value cannot be \
+                 sent ({name:?}); correct it in the application"
+            );
+            self.log.write(Level::Warn, &text);
+        }
+    }
+}
+
+/// A server of the core.
+#[derive(TypedData)]
+#[magnus(class = "Penstock::Engine", free_immediately, mark)]
+pub(crate) struct Engine {
+    server: Guarded<Arc<Server>>,
+    context: Guarded<Arc<Context>>,
+    options: Options,
+    template: Opaque<RHash>,
+    string_io: Opaque<RClass>,
+    file: Opaque<RClass>,
+    input: Opaque<RClass>,
+}
+
+impl magnus::DataTypeFunctions for Engine {
+    fn mark(&self, marker: &gc::Marker) {
+        marker.mark(self.template);
+        marker.mark(self.string_io);
+        marker.mark(self.file);
+        marker.mark(self.input);
+    }
+}
+
+impl Engine {
+    /// `Engine.new(settings, binds, template)`: binds, and serves nothing yet. `template` is
+    /// the part of env that all requests share.
+    fn new(ruby: &Ruby, settings: RHash, binds: RArray, template: RHash) -> Result<Self, Error> {
+        error::check_fork(ruby)?;
+        let (config, options) = config::read(ruby, settings)?;
+        let binds = config::read_binds(ruby, binds)?;
+        let server = Server::bind(config, binds).map_err(|error| error::to_ruby(ruby, &error))?;
+        let context = Context {
+            log: server.log().clone(),
+            rejected: Mutex::new(HashSet::new()),
+        };
+        let object = ruby.class_object();
+        let penstock: magnus::RModule = object.const_get("Penstock")?;
+        Ok(Self {
+            server: Guarded::new(Arc::new(server)),
+            context: Guarded::new(Arc::new(context)),
+            options,
+            template: template.into(),
+            string_io: object.const_get::<_, RClass>("StringIO")?.into(),
+            file: object.const_get::<_, RClass>("File")?.into(),
+            input: penstock.const_get::<_, RClass>("Input")?.into(),
+        })
+    }
+
+    fn server(&self, ruby: &Ruby) -> Result<&Server, Error> {
+        error::check_fork(ruby)?;
+        Ok(&self.server)
+    }
+
+    fn start(ruby: &Ruby, rb_self: &Self) -> Result<(), Error> {
+        rb_self
+            .server(ruby)?
+            .start()
+            .map_err(|error| error::to_ruby(ruby, &error))
+    }
+
+    fn urls(ruby: &Ruby, rb_self: &Self) -> Result<Vec<String>, Error> {
+        Ok(rb_self.server(ruby)?.urls().to_vec())
+    }
+
+    /// The env of the next request. While there is one the lock is kept; else it is given up
+    /// and the thread waits. nil: the server takes no more requests.
+    fn take(ruby: &Ruby, rb_self: &Self) -> Result<Option<RHash>, Error> {
+        let server = rb_self.server(ruby)?;
+        let exchange = match server.try_take() {
+            Some(exchange) => Some(exchange),
+            None => rb_self.wait_take(ruby, server)?,
+        };
+        exchange
+            .map(|exchange| rb_self.env(ruby, exchange))
+            .transpose()
+    }
+
+    fn wait_take(&self, ruby: &Ruby, server: &Server) -> Result<Option<Exchange>, Error> {
+        let mut sleeper = Sleeper::default();
+        let waited = gvl::wait(ruby, None, |cx| server.poll_take(cx, &mut sleeper));
+        server.cancel_take(&mut sleeper);
+        match waited? {
+            Wait::Ready(exchange) => Ok(exchange),
+            Wait::TimedOut => Ok(None),
+        }
+    }
+
+    fn env(&self, ruby: &Ruby, exchange: Exchange) -> Result<RHash, Error> {
+        let Some(request) = exchange.take_request() else {
+            return Err(error::penstock_error(
+                ruby,
+                "Error",
+                "a request was taken twice".into(),
+            ));
+        };
+        let template = ruby.get_inner(self.template);
+        let env = env::build(ruby, template, &exchange, &request, &self.options.trusted)?;
+        let offered = env::offered(&request.headers);
+        drop(request);
+        let input = exchange.take_input();
+        let context: &Arc<Context> = &self.context;
+        let stream = ruby.obj_wrap(Stream::new(exchange, context.clone(), offered, env));
+        env.aset(ruby.str_new("penstock.stream"), stream)?;
+        env.aset(ruby.str_new("rack.hijack"), stream)?;
+        let input: Value = match input {
+            Input::Empty => return Ok(env),
+            Input::Memory(body) => {
+                env::set_length(ruby, env, body.len() as u64)?;
+                let string = ruby.str_from_slice(&body);
+                ruby.get_inner(self.string_io).new_instance((string,))?
+            }
+            Input::File { file, length } => {
+                env::set_length(ruby, env, length)?;
+                let number = fd::give(file.into());
+                ruby.get_inner(self.file)
+                    .funcall("for_fd", (number, "rb"))?
+            }
+            Input::Streaming => ruby.get_inner(self.input).new_instance((stream, env))?,
+        };
+        env.aset(ruby.str_new("rack.input"), input)?;
+        stream.ivar_set("@input", input)?;
+        Ok(env)
+    }
+
+    /// The next stream that was watched and has ended: `[id, exception or nil]`; nil once the
+    /// server has stopped.
+    fn next_ended(ruby: &Ruby, rb_self: &Self) -> Result<Option<RArray>, Error> {
+        let server = rb_self.server(ruby)?;
+        let mut sleeper = Sleeper::default();
+        let waited = gvl::wait(ruby, None, |cx| server.poll_ended(cx, &mut sleeper));
+        server.cancel_ended(&mut sleeper);
+        let Wait::Ready(Some(ended)) = waited? else {
+            return Ok(None);
+        };
+        let array = ruby.ary_new_capa(2);
+        array.push(ended.id)?;
+        match ended.gone {
+            Some(gone) => array.push(stream::exception(ruby, &gone.to_error()))?,
+            None => array.push(ruby.qnil())?,
+        }
+        Ok(Some(array))
+    }
+
+    /// Accepts no more, and lets connections end with the request under way.
+    fn drain(ruby: &Ruby, rb_self: &Self) -> Result<(), Error> {
+        rb_self.server(ruby)?.drain();
+        Ok(())
+    }
+
+    /// Waits until no connection is open, so many seconds at the most; whether that is so.
+    fn wait_idle(ruby: &Ruby, rb_self: &Self, seconds: Option<f64>) -> Result<bool, Error> {
+        let server = rb_self.server(ruby)?;
+        let timeout = seconds.map(|seconds| Duration::from_secs_f64(seconds.max(0.0)));
+        let waited = gvl::wait(ruby, timeout, |cx| server.poll_idle(cx))?;
+        Ok(matches!(waited, Wait::Ready(())))
+    }
+
+    /// Ends everything now; returns when the I/O thread has ended.
+    fn stop(ruby: &Ruby, rb_self: &Self) -> Result<(), Error> {
+        let server = rb_self.server(ruby)?;
+        server.stop();
+        gvl::blocking(ruby, || server.join())
+    }
+
+    fn stats(ruby: &Ruby, rb_self: &Self) -> Result<RHash, Error> {
+        let stats = rb_self.server(ruby)?.stats();
+        let hash = ruby.hash_new();
+        for (name, value) in [
+            ("accepted", stats.accepted),
+            ("connections", stats.connections),
+            ("requests", stats.requests),
+            ("refused", stats.refused),
+            ("hijacked", stats.hijacked),
+            ("queued", stats.queued),
+        ] {
+            hash.aset(ruby.to_symbol(name), value)?;
+        }
+        Ok(hash)
+    }
+
+    /// `log(level, text)`: one line.
+    fn log(ruby: &Ruby, rb_self: &Self, level: Symbol, text: RString) -> Result<(), Error> {
+        let level = match &*level.name()? {
+            "debug" => Level::Debug,
+            "info" => Level::Info,
+            "warn" => Level::Warn,
+            _ => Level::Error,
+        };
+        let text = text_of(text);
+        rb_self.server(ruby)?.log().write(level, &text);
+        Ok(())
+    }
+
+    /// Text for the log as it is, whatever the level.
+    fn log_raw(ruby: &Ruby, rb_self: &Self, text: RString) -> Result<(), Error> {
+        let text = text_of(text);
+        rb_self.server(ruby)?.log().raw(text);
+        Ok(())
+    }
+
+    /// Waits until what was logged is written, so many seconds at the most.
+    fn flush_log(ruby: &Ruby, rb_self: &Self, seconds: f64) -> Result<(), Error> {
+        let log = rb_self.server(ruby)?.log().clone();
+        gvl::blocking(ruby, || log.flush(Duration::from_secs_f64(seconds)))
+    }
+
+    fn reopen_logs(ruby: &Ruby, rb_self: &Self) -> Result<(), Error> {
+        rb_self.server(ruby)?.log().reopen();
+        Ok(())
+    }
+
+    /// In a forked child: closes the core's descriptors and makes every later call raise.
+    /// Takes no lock and drops nothing: the I/O thread may have held any of them at the fork.
+    fn forked(&self) {
+        gvl::set_forked();
+        fd::close_all(self.server.open_fds());
+    }
+}
+
+/// The text of a String, whatever its encoding.
+fn text_of(text: RString) -> String {
+    // SAFETY: the bytes are copied before anything of Ruby can run.
+    String::from_utf8_lossy(unsafe { text.as_slice() }).into_owned()
+}
+
+pub(crate) fn init(ruby: &Ruby, penstock: magnus::RModule) -> Result<(), Error> {
+    let class = penstock.define_class("Engine", ruby.class_object())?;
+    class.define_singleton_method("new", function!(Engine::new, 3))?;
+    class.define_method("start", method!(Engine::start, 0))?;
+    class.define_method("urls", method!(Engine::urls, 0))?;
+    class.define_method("take", method!(Engine::take, 0))?;
+    class.define_method("next_ended", method!(Engine::next_ended, 0))?;
+    class.define_method("drain", method!(Engine::drain, 0))?;
+    class.define_method("wait_idle", method!(Engine::wait_idle, 1))?;
+    class.define_method("stop", method!(Engine::stop, 0))?;
+    class.define_method("stats", method!(Engine::stats, 0))?;
+    class.define_method("log", method!(Engine::log, 2))?;
+    class.define_method("log_raw", method!(Engine::log_raw, 1))?;
+    class.define_method("flush_log", method!(Engine::flush_log, 1))?;
+    class.define_method("reopen_logs", method!(Engine::reopen_logs, 0))?;
+    class.define_method("forked", method!(Engine::forked, 0))
+}

@@ -1,0 +1,558 @@
+//! `Penstock::Stream`: one exchange as Ruby sees it. It answers the request, it is the stream
+//! of a streaming body, and it takes the socket over; Ruby's half is in `lib/penstock/stream.rb`.
+
+use std::{
+    cell::Cell,
+    sync::Arc,
+    task::Poll,
+    time::{Duration, Instant},
+};
+
+use magnus::{
+    Error, ExceptionClass, RArray, RHash, RString, Ruby, Symbol, TypedData, Value, gc, method,
+    prelude::*,
+    r_hash::ForEach,
+    scan_args::{get_kwargs, scan_args},
+    typed_data::Obj,
+    value::Opaque,
+};
+use penstock::{
+    error::Error as CoreError,
+    exchange::Exchange,
+    response::{Body, Head},
+};
+
+use crate::{
+    config, error, fd,
+    guarded::Guarded,
+    gvl::{self, Wait},
+    lease::Lease,
+    server::Context,
+};
+
+/// Files up to this size are read at once, on the thread that answers, in bytes.
+const SMALL_FILE: u64 = 64 * 1024;
+
+/// One exchange.
+#[derive(TypedData)]
+#[magnus(class = "Penstock::Stream", free_immediately, mark, wb_protected)]
+pub(crate) struct Stream {
+    exchange: Guarded<Exchange>,
+    context: Arc<Context>,
+    /// What the request's Upgrade field offers.
+    offered: Vec<Vec<u8>>,
+    /// The env of the request until the thread is free: a stream that stays open keeps no env.
+    /// It is set before the object exists and only cleared later, so that no write barrier is
+    /// missed.
+    env: Cell<Option<Opaque<RHash>>>,
+}
+
+impl magnus::DataTypeFunctions for Stream {
+    fn mark(&self, marker: &gc::Marker) {
+        if let Some(env) = self.env.get() {
+            marker.mark(env);
+        }
+    }
+}
+
+impl Stream {
+    pub(crate) fn new(
+        exchange: Exchange,
+        context: Arc<Context>,
+        offered: Vec<Vec<u8>>,
+        env: RHash,
+    ) -> Self {
+        let env = Cell::new(Some(env.into()));
+        Self {
+            exchange: Guarded::new(exchange),
+            context,
+            offered,
+            env,
+        }
+    }
+
+    /// The env of the request; nil once the application's part is over.
+    fn env(ruby: &Ruby, rb_self: &Self) -> Option<RHash> {
+        rb_self.env.get().map(|env| ruby.get_inner(env))
+    }
+
+    fn exchange(&self, ruby: &Ruby) -> Result<&Exchange, Error> {
+        error::check_fork(ruby)?;
+        Ok(&self.exchange)
+    }
+
+    fn id(&self) -> u64 {
+        self.exchange.id()
+    }
+
+    // Answering
+
+    fn head(&self, ruby: &Ruby, status: Value, headers: RHash) -> Result<Head, Error> {
+        let status = u16::try_convert_status(ruby, status)?;
+        let mut head = Head::new(status).map_err(|status| {
+            let text = format!("{status} is no status that a response can end with");
+            error::penstock_error(ruby, "Error", text)
+        })?;
+        head.reserve(headers.len());
+        let mut protocol = None;
+        headers.foreach(|name: Value, value: Value| {
+            let name = string(name)?;
+            // SAFETY: the slice is not kept, and the String is not changed meanwhile: what
+            // runs below is `to_s` of the values alone.
+            let name = unsafe { name.as_slice() };
+            if name.len() >= 5 && name[..5].eq_ignore_ascii_case(b"rack.") {
+                if name[5..].eq_ignore_ascii_case(b"protocol") && !value.is_nil() {
+                    protocol = Some(bytes(value)?);
+                }
+            } else if !name.eq_ignore_ascii_case(b"status") {
+                self.append(&mut head, name, value)?;
+            }
+            Ok(ForEach::Continue)
+        })?;
+        // The SPEC does not say which status accepts (rack#2280): 101 and any 2xx do.
+        if let Some(protocol) = protocol
+            && (status == 101 || (200..300).contains(&status))
+            && self
+                .offered
+                .iter()
+                .any(|offered| offered.eq_ignore_ascii_case(&protocol))
+            && head.switch_to(&protocol).is_err()
+        {
+            self.context.tell_rejected(b"rack.protocol");
+        }
+        Ok(head)
+    }
+
+    /// One field for each element of an Array, and for each line of a String (Rack 2).
+    fn append(&self, head: &mut Head, name: &[u8], value: Value) -> Result<(), Error> {
+        if let Some(values) = RArray::from_value(value) {
+            return values
+                .into_iter()
+                .try_for_each(|value| self.append(head, name, value));
+        }
+        if value.is_nil() {
+            return Ok(());
+        }
+        let value = string(value)?;
+        // SAFETY: the slice is not kept, and no Ruby code runs while it is used.
+        for line in unsafe { value.as_slice() }.split(|byte| *byte == b'\n') {
+            if head.append(name, line).is_err() {
+                self.context.tell_rejected(name);
+            }
+        }
+        Ok(())
+    }
+
+    fn respond(&self, ruby: &Ruby, head: Head, body: Body) -> Result<(), Error> {
+        let exchange = self.exchange(ruby)?;
+        exchange
+            .respond(head, body)
+            .map_err(|error| error::to_ruby(ruby, &error))
+    }
+
+    /// `respond_full(status, headers, chunks)`: an Array of Strings, or nil for no body.
+    fn respond_full(
+        ruby: &Ruby,
+        rb_self: &Self,
+        status: Value,
+        headers: RHash,
+        chunks: Option<RArray>,
+    ) -> Result<(), Error> {
+        let head = rb_self.head(ruby, status, headers)?;
+        let body = match chunks {
+            Some(chunks) => Body::Full(concatenate(ruby, chunks)?.into()),
+            None => Body::Empty,
+        };
+        rb_self.respond(ruby, head, body)
+    }
+
+    /// `respond_file(status, headers, path)`: false, and nothing is done, when the file cannot
+    /// be opened.
+    fn respond_file(
+        ruby: &Ruby,
+        rb_self: &Self,
+        status: Value,
+        headers: RHash,
+        path: RString,
+    ) -> Result<bool, Error> {
+        let head = rb_self.head(ruby, status, headers)?;
+        let path = path.to_string()?;
+        let opened = gvl::blocking(ruby, || -> std::io::Result<Body> {
+            let file = std::fs::File::open(path)?;
+            let attributes = file.metadata()?;
+            if !attributes.is_file() {
+                return Err(std::io::ErrorKind::InvalidInput.into());
+            }
+            let length = attributes.len();
+            if length > SMALL_FILE {
+                return Ok(Body::File { file, length });
+            }
+            let mut content = Vec::with_capacity(length as usize);
+            std::io::Read::read_to_end(&mut &file, &mut content)?;
+            Ok(Body::Full(content.into()))
+        })?;
+        let Ok(body) = opened else { return Ok(false) };
+        rb_self.respond(ruby, head, body)?;
+        Ok(true)
+    }
+
+    /// `respond_stream(status, headers, interactive)`: what is written follows. `interactive`:
+    /// a client that ends its side has left.
+    fn respond_stream(
+        ruby: &Ruby,
+        rb_self: &Self,
+        status: Value,
+        headers: RHash,
+        interactive: bool,
+    ) -> Result<(), Error> {
+        let head = rb_self.head(ruby, status, headers)?;
+        if interactive {
+            rb_self.exchange(ruby)?.set_interactive();
+        }
+        rb_self.respond(ruby, head, Body::Stream)
+    }
+
+    fn early_hints(ruby: &Ruby, rb_self: &Self, headers: RHash) -> Result<(), Error> {
+        let mut fields: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+        headers.foreach(|name: Value, value: Value| {
+            let name = bytes(name)?;
+            let values = match RArray::from_value(value) {
+                Some(values) => values
+                    .into_iter()
+                    .map(bytes)
+                    .collect::<Result<Vec<_>, _>>()?,
+                None => vec![bytes(value)?],
+            };
+            for value in &values {
+                for line in value.split(|byte| *byte == b'\n') {
+                    fields.push((name.clone(), line.to_vec()));
+                }
+            }
+            Ok(ForEach::Continue)
+        })?;
+        let fields = fields.iter().map(|(name, value)| (&name[..], &value[..]));
+        rb_self.exchange(ruby)?.early_hints(fields);
+        Ok(())
+    }
+
+    fn is_answered(&self) -> bool {
+        self.exchange.is_answered()
+    }
+
+    fn is_head(&self) -> bool {
+        self.exchange.is_head()
+    }
+
+    /// The status that answers a request whose body broke; nil: it did not.
+    fn input_failure(&self) -> Option<u16> {
+        self.exchange.input_failure()
+    }
+
+    /// The thread of the exchange is free.
+    fn release(ruby: &Ruby, rb_self: &Self) -> Result<(), Error> {
+        rb_self.exchange(ruby)?.release();
+        rb_self.env.set(None);
+        Ok(())
+    }
+
+    // Writing
+
+    fn write(ruby: &Ruby, rb_self: &Self, args: &[Value]) -> Result<usize, Error> {
+        if let [one] = args {
+            return rb_self.write_string(ruby, string(*one)?);
+        }
+        let mut all = Vec::new();
+        for part in args {
+            all.extend_from_slice(&bytes(*part)?);
+        }
+        rb_self.write_string(ruby, ruby.str_from_slice(&all))
+    }
+
+    fn append_self(ruby: &Ruby, rb_self: Obj<Self>, value: Value) -> Result<Obj<Self>, Error> {
+        rb_self.write_string(ruby, string(value)?)?;
+        Ok(rb_self)
+    }
+
+    fn write_string(&self, ruby: &Ruby, string: RString) -> Result<usize, Error> {
+        let exchange = self.exchange(ruby)?;
+        let fail = |error: CoreError| error::to_ruby(ruby, &error);
+        // SAFETY: the bytes are copied before anything else of Ruby can run.
+        let data = unsafe { string.as_slice() };
+        let length = data.len();
+        if let Some(mut pending) = exchange.outbox().write(data).map_err(fail)? {
+            match gvl::wait(ruby, None, |cx| pending.poll(cx))? {
+                Wait::Ready(result) => result.map_err(fail)?,
+                Wait::TimedOut => {}
+            }
+        }
+        Ok(length)
+    }
+
+    fn write_nonblock(ruby: &Ruby, rb_self: &Self, args: &[Value]) -> Result<Value, Error> {
+        let (data, raises) = nonblock_args::<Value>(ruby, args)?;
+        let data = string(data)?;
+        let exchange = rb_self.exchange(ruby)?;
+        // SAFETY: the bytes are copied before anything else of Ruby can run.
+        let data = unsafe { data.as_slice() };
+        let written = exchange.outbox().write_some(data);
+        match written.map_err(|error| error::to_ruby(ruby, &error))? {
+            0 if !data.is_empty() => blocked(ruby, raises, false),
+            written => Ok(ruby.into_value(written)),
+        }
+    }
+
+    fn flush(rb_self: Obj<Self>) -> Obj<Self> {
+        rb_self
+    }
+
+    fn close(ruby: &Ruby, rb_self: &Self) -> Result<(), Error> {
+        let exchange = rb_self.exchange(ruby)?;
+        exchange.outbox().finish();
+        exchange.discard_input();
+        Ok(())
+    }
+
+    fn close_write(ruby: &Ruby, rb_self: &Self) -> Result<(), Error> {
+        rb_self.exchange(ruby)?.outbox().finish();
+        Ok(())
+    }
+
+    fn close_read(ruby: &Ruby, rb_self: &Self) -> Result<(), Error> {
+        rb_self.exchange(ruby)?.discard_input();
+        Ok(())
+    }
+
+    /// Breaks the response off, so that the client sees it as broken.
+    fn abort(ruby: &Ruby, rb_self: &Self) -> Result<(), Error> {
+        let exchange = rb_self.exchange(ruby)?;
+        exchange.outbox().abort();
+        exchange.discard_input();
+        Ok(())
+    }
+
+    fn is_closed(&self) -> bool {
+        self.exchange.outbox().is_closed()
+    }
+
+    /// Whether this side has closed the stream.
+    fn is_finished(&self) -> bool {
+        self.exchange.outbox().is_finished()
+    }
+
+    /// Asks for the end of the stream to be told by the engine, at once where it has ended.
+    fn watch(ruby: &Ruby, rb_self: &Self) -> Result<(), Error> {
+        rb_self.exchange(ruby)?.outbox().watch();
+        Ok(())
+    }
+
+    fn set_slow_consumer(ruby: &Ruby, rb_self: &Self, policy: Symbol) -> Result<(), Error> {
+        let policy = config::slow_consumer(ruby, &policy.name()?)?;
+        rb_self.exchange(ruby)?.outbox().set_policy(policy);
+        Ok(())
+    }
+
+    fn set_write_timeout(ruby: &Ruby, rb_self: &Self, seconds: Option<f64>) -> Result<(), Error> {
+        let timeout = seconds
+            .map(Duration::try_from_secs_f64)
+            .transpose()
+            .map_err(|_| {
+                Error::new(
+                    ruby.exception_arg_error(),
+                    "write_timeout is seconds, or nil for none",
+                )
+            })?;
+        rb_self.exchange(ruby)?.set_write_timeout(timeout);
+        Ok(())
+    }
+
+    // Reading
+
+    /// The next piece of the request body, or nil at its end. Waits without the lock.
+    fn receive(ruby: &Ruby, rb_self: &Self) -> Result<Option<RString>, Error> {
+        let exchange = rb_self.exchange(ruby)?;
+        let fail = |error: CoreError| error::to_ruby(ruby, &error);
+        let began = Instant::now();
+        let waited = gvl::wait(ruby, exchange.receive_timeout(), |cx| {
+            exchange.poll_receive(cx)
+        });
+        match waited? {
+            Wait::Ready(received) => {
+                let received = received.map_err(fail)?;
+                exchange.waited(began.elapsed(), false).map_err(fail)?;
+                Ok(received.map(|data| ruby.str_from_slice(&data)))
+            }
+            Wait::TimedOut => {
+                exchange.waited(began.elapsed(), true).map_err(fail)?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// What has come of the request body, nil at its end, or :wait_readable.
+    fn receive_nonblock(ruby: &Ruby, rb_self: &Self) -> Result<Value, Error> {
+        let exchange = rb_self.exchange(ruby)?;
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        match exchange.poll_receive(&mut cx) {
+            Poll::Pending => Ok(error::wait_symbol(ruby, true).as_value()),
+            Poll::Ready(Ok(Some(data))) => Ok(ruby.str_from_slice(&data).as_value()),
+            Poll::Ready(Ok(None)) => Ok(ruby.qnil().as_value()),
+            Poll::Ready(Err(error)) => Err(error::to_ruby(ruby, &error)),
+        }
+    }
+
+    /// The trailers of the request by lower-case name; nil where none have come.
+    fn trailers(ruby: &Ruby, rb_self: &Self) -> Result<Option<RHash>, Error> {
+        let Some(trailers) = rb_self.exchange(ruby)?.trailers() else {
+            return Ok(None);
+        };
+        let hash = ruby.hash_new();
+        for (name, value) in &trailers {
+            hash.aset(name.as_str(), ruby.str_from_slice(value.as_bytes()))?;
+        }
+        Ok(Some(hash))
+    }
+
+    // Hijacking
+
+    fn is_hijacked(&self) -> bool {
+        self.exchange.is_hijacked()
+    }
+
+    /// Takes the socket: `[descriptor, kind, lease, peer, local]`; addresses are
+    /// `[ip, port]`, or nil on a Unix socket.
+    fn hijack(ruby: &Ruby, rb_self: &Self) -> Result<RArray, Error> {
+        let exchange = rb_self.exchange(ruby)?;
+        let fail = |error: CoreError| error::to_ruby(ruby, &error);
+        exchange.want_hijack().map_err(fail)?;
+        let Wait::Ready(hijacked) = gvl::wait(ruby, None, |cx| exchange.poll_hijacked(cx))? else {
+            return Err(error::penstock_error(
+                ruby,
+                "Error",
+                "the socket did not come".into(),
+            ));
+        };
+        let hijacked = hijacked.map_err(fail)?;
+        let kind = ruby.to_symbol(Lease::kind_name(hijacked.kind));
+        let (peer, local) = (hijacked.peer, hijacked.local);
+        let lease = ruby.obj_wrap(Lease::new(hijacked.lease));
+        let array = ruby.ary_new_capa(5);
+        array.push(fd::give(hijacked.fd))?;
+        array.push(kind)?;
+        array.push(lease)?;
+        array.push(Lease::address(ruby, peer)?)?;
+        array.push(Lease::address(ruby, local)?)?;
+        Ok(array)
+    }
+}
+
+/// An error of the core as an exception object that is not raised.
+pub(crate) fn exception(ruby: &Ruby, error: &CoreError) -> Value {
+    match error::to_ruby(ruby, error).error_type() {
+        magnus::error::ErrorType::Exception(exception) => exception.as_value(),
+        magnus::error::ErrorType::Error(class, text) => {
+            let class: ExceptionClass = *class;
+            class
+                .new_instance((text.to_string(),))
+                .map_or_else(|_| ruby.qnil().as_value(), |exception| exception.as_value())
+        }
+        magnus::error::ErrorType::Jump(_) => ruby.qnil().as_value(),
+    }
+}
+
+/// The String of a value, by `to_s` where it is none.
+fn string(value: Value) -> Result<RString, Error> {
+    match RString::from_value(value) {
+        Some(string) => Ok(string),
+        None => value.funcall("to_s", ()),
+    }
+}
+
+/// The bytes of a value, by `to_s` where it is no String.
+fn bytes(value: Value) -> Result<Vec<u8>, Error> {
+    let string = string(value)?;
+    // SAFETY: the bytes are copied before anything of Ruby can run.
+    Ok(unsafe { string.as_slice() }.to_vec())
+}
+
+/// The bytes of an Array of Strings.
+fn concatenate(ruby: &Ruby, chunks: RArray) -> Result<Vec<u8>, Error> {
+    let mut all = Vec::new();
+    for chunk in chunks {
+        let Some(chunk) = RString::from_value(chunk) else {
+            let text = "an element of the response body is no String";
+            return Err(Error::new(ruby.exception_type_error(), text));
+        };
+        // SAFETY: the bytes are copied before anything of Ruby can run.
+        all.extend_from_slice(unsafe { chunk.as_slice() });
+    }
+    Ok(all)
+}
+
+/// The argument of a non-blocking method, and whether it raises (`exception: true`).
+fn nonblock_args<T: magnus::TryConvert>(ruby: &Ruby, args: &[Value]) -> Result<(T, bool), Error> {
+    let args = scan_args::<(T,), (), (), (), RHash, ()>(args)?;
+    let keywords =
+        get_kwargs::<_, (), (Option<Option<bool>>,), ()>(args.keywords, &[], &["exception"])?;
+    let _ = ruby;
+    Ok((
+        args.required.0,
+        keywords.optional.0.flatten().unwrap_or(true),
+    ))
+}
+
+fn blocked(ruby: &Ruby, raises: bool, readable: bool) -> Result<Value, Error> {
+    if raises {
+        return Err(error::wait_error(ruby, readable));
+    }
+    Ok(error::wait_symbol(ruby, readable).as_value())
+}
+
+/// A status as applications give it.
+trait TryConvertStatus: Sized {
+    fn try_convert_status(ruby: &Ruby, status: Value) -> Result<Self, Error>;
+}
+
+impl TryConvertStatus for u16 {
+    fn try_convert_status(ruby: &Ruby, status: Value) -> Result<Self, Error> {
+        let number: i64 = match magnus::Integer::from_value(status) {
+            Some(number) => number.to_i64()?,
+            None => status.funcall("to_i", ())?,
+        };
+        u16::try_from(number).map_err(|_| {
+            error::penstock_error(ruby, "Error", format!("{number} is no status of HTTP"))
+        })
+    }
+}
+
+pub(crate) fn init(ruby: &Ruby, penstock: magnus::RModule) -> Result<(), Error> {
+    let class = penstock.define_class("Stream", ruby.class_object())?;
+    class.undef_default_alloc_func();
+    class.define_method("id", method!(Stream::id, 0))?;
+    class.define_method("env", method!(Stream::env, 0))?;
+    class.define_method("respond_full", method!(Stream::respond_full, 3))?;
+    class.define_method("respond_file", method!(Stream::respond_file, 3))?;
+    class.define_method("respond_stream", method!(Stream::respond_stream, 3))?;
+    class.define_method("early_hints", method!(Stream::early_hints, 1))?;
+    class.define_method("answered?", method!(Stream::is_answered, 0))?;
+    class.define_method("head?", method!(Stream::is_head, 0))?;
+    class.define_method("input_failure", method!(Stream::input_failure, 0))?;
+    class.define_method("release", method!(Stream::release, 0))?;
+    class.define_method("write", method!(Stream::write, -1))?;
+    class.define_method("<<", method!(Stream::append_self, 1))?;
+    class.define_method("write_nonblock", method!(Stream::write_nonblock, -1))?;
+    class.define_method("flush", method!(Stream::flush, 0))?;
+    class.define_method("close", method!(Stream::close, 0))?;
+    class.define_method("close_write", method!(Stream::close_write, 0))?;
+    class.define_method("close_read", method!(Stream::close_read, 0))?;
+    class.define_method("abort", method!(Stream::abort, 0))?;
+    class.define_method("closed?", method!(Stream::is_closed, 0))?;
+    class.define_method("finished?", method!(Stream::is_finished, 0))?;
+    class.define_method("watch", method!(Stream::watch, 0))?;
+    class.define_method("slow_consumer=", method!(Stream::set_slow_consumer, 1))?;
+    class.define_method("write_timeout=", method!(Stream::set_write_timeout, 1))?;
+    class.define_method("receive", method!(Stream::receive, 0))?;
+    class.define_method("receive_nonblock", method!(Stream::receive_nonblock, 0))?;
+    class.define_method("trailers", method!(Stream::trailers, 0))?;
+    class.define_method("hijacked?", method!(Stream::is_hijacked, 0))?;
+    class.define_method("hijack", method!(Stream::hijack, 0))
+}

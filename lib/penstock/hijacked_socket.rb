@@ -1,0 +1,101 @@
+# frozen_string_literal: true
+
+require "socket"
+
+module Penstock
+  # The sockets that full hijacks hand out. They are Ruby's own, but that closing them lets the last bytes arrive: the kernel
+  # answers bytes of the client that nobody has read with a reset, which can overtake what was written (RFC 9112 section 9.6).
+  # The core sees such a connection through; the application's `close` sends the FIN at once and returns.
+  module HijackedSocket
+    # All that are open. An entry goes with the socket's garbage.
+    ALL = ObjectSpace::WeakMap.new
+
+    # @param server [Server] whose drain ends the socket.
+    # @param descriptor [Integer]
+    # @param kind [Symbol] :tcp, :unix or :pair.
+    # @param lease [Lease]
+    # @param peer [Array(String, Integer), nil] the client's address; nil on a Unix socket.
+    # @param local [Array(String, Integer), nil]
+    # @return [TCP, UNIX, Pair]
+    def self.create(descriptor, kind, lease, peer, local)
+      socket = { tcp: TCP, unix: UNIX, pair: Pair }.fetch(kind).for_fd(descriptor)
+      socket.do_not_reverse_lookup = true
+      socket.hijacked(lease, peer, local)
+      ALL[socket] = true
+      socket
+    end
+
+    # @return [Array<BasicSocket>] those that are open.
+    def self.open = ALL.keys.reject(&:closed?)
+
+    # Ends the connections that are open, so that their owners read an EOF.
+    # @return [void]
+    def self.shutdown_all
+      open.each do |socket|
+        socket.shutdown
+      rescue SystemCallError, IOError => e
+        # The client or the application was faster.
+        warn "penstock: a hijacked socket could not be shut down: #{e.message}" unless e.is_a?(Errno::ENOTCONN) || socket.closed?
+      end
+    end
+
+    # What the server needs to know of a socket.
+    module Leased
+      # @param lease [Lease]
+      # @return [void]
+      def hijacked(lease, peer, local)
+        @lease = lease
+        @peer = peer
+        @local = local
+      end
+
+      # @return [nil]
+      def close
+        @lease&.end(fileno) unless closed?
+        @lease = nil
+        super
+      end
+    end
+
+    # A TCP connection of a client.
+    class TCP < ::TCPSocket
+      include Leased
+    end
+
+    # A connection of a client over a Unix socket.
+    class UNIX < ::UNIXSocket
+      include Leased
+    end
+
+    # One end of a pair whose other end the core copies to and from the client: where bytes were read ahead. Its addresses are
+    # the client's, and TCP options are taken without effect (the core has set TCP_NODELAY).
+    class Pair < ::UNIXSocket
+      include Leased
+
+      # @return [Array] as IPSocket#peeraddr.
+      def peeraddr(*) = address(@peer) || super()
+
+      # @return [Array] as IPSocket#addr.
+      def addr(*) = address(@local) || super()
+
+      # @return [Addrinfo]
+      def remote_address = @peer ? Addrinfo.tcp(*@peer) : super
+
+      # @return [Addrinfo]
+      def local_address = @local ? Addrinfo.tcp(*@local) : super
+
+      # @return [Integer] 0
+      def setsockopt(level, *arguments)
+        [Socket::IPPROTO_TCP, :TCP, "TCP", :IPPROTO_TCP].include?(level) ? 0 : super
+      end
+
+      private
+
+      def address(pair)
+        return unless pair
+
+        [pair[0].include?(":") ? "AF_INET6" : "AF_INET", pair[1], pair[0], pair[0]]
+      end
+    end
+  end
+end

@@ -1,0 +1,165 @@
+# frozen_string_literal: true
+
+require_relative "error_stream"
+require_relative "worker"
+
+module Penstock
+  # A server: an engine that runs the network, and the threads that call the application.
+  class Server
+    # Seconds for the threads to end once the network has.
+    PATIENCE = 1
+
+    private_constant :PATIENCE
+
+    # Binds nothing and starts nothing.
+    # @param app [#call] the application.
+    # @param settings [Hash{Symbol => Object}] of the table of {Settings}.
+    # @raise [ConfigurationError]
+    def initialize(app, **settings)
+      @app = app
+      @settings = Settings.new(**settings)
+      @lock = Mutex.new
+      @stopped = Thread::Queue.new
+      @threads = []
+    end
+
+    # @return [Settings]
+    attr_reader :settings
+
+    # Listens, starts the threads and returns.
+    # @return [self]
+    # @raise [ConfigurationError] if an address cannot be had.
+    # @raise [Error] if it was started before.
+    def start
+      @lock.synchronize do
+        raise Error, "the server was started before; make a new one" if @engine
+
+        @template = {}
+        @engine = Engine.new(@settings.to_h, @settings.binds.map(&:to_h), @template)
+        fill_template
+        @engine.start
+        Fork.watch(@engine)
+        @settings.threads.times { |number| add_worker(number + 1) }
+        @callbacks = thread("penstock on_close") { call_back }
+      end
+      self
+    end
+
+    # Starts, and blocks until the server has stopped.
+    # @return [void]
+    def run
+      start unless @engine
+      wait
+    end
+
+    # Blocks until the server has stopped.
+    # @return [void]
+    def wait
+      @stopped.pop
+      nil
+    end
+
+    # Drains: runs the hooks of {Penstock.on_drain}, accepts no more, lets requests and streams end until the deadline, then ends
+    # them. Returns once the server has stopped; may be called again.
+    # @param timeout [Numeric, nil] seconds; nil: the setting `drain_timeout`.
+    # @return [void]
+    def stop(timeout: nil)
+      return unless @engine
+      return wait if @lock.synchronize { @stopping.tap { @stopping = true } }
+
+      timeout ||= @settings.drain_timeout
+      deadline = timeout && (now + timeout)
+      DrainHooks.run(deadline, log: ->(line) { @engine.log(:warn, "penstock: #{line}") }) { drain(deadline) }
+      stop!
+    end
+
+    # Ends at once: connections and streams are cut off.
+    # @return [void]
+    def stop!
+      return unless @engine
+
+      @stopping = true
+      HijackedSocket.shutdown_all
+      @engine.stop
+      end_threads
+      @engine.flush_log(PATIENCE)
+      @stopped.close
+      nil
+    end
+
+    # @return [String, nil] the first address; nil before the start.
+    def url = urls.first
+
+    # @return [Array<String>] the addresses, `http://host:port` or `unix://path`, with the ports that were picked.
+    def urls = @engine ? @engine.urls : []
+
+    # @return [Hash{Symbol => Integer}] counters: accepted, connections, requests, refused, hijacked, queued.
+    def stats = @engine ? @engine.stats : {}
+
+    # Opens the log files again, after somebody has moved them.
+    # @return [void]
+    def reopen_logs = @engine&.reopen_logs
+
+    private
+
+    # The part of env that all requests share.
+    def fill_template
+      @template.update(
+        "SCRIPT_NAME" => "",
+        "SERVER_SOFTWARE" => "penstock/#{VERSION}",
+        "rack.url_scheme" => "http",
+        "rack.errors" => ErrorStream.new(@engine),
+        "rack.input" => EmptyInput.new,
+        "rack.hijack?" => true
+      )
+      @template.update(rack2) if defined?(Rack::RELEASE) && Rack::RELEASE.to_i < 3
+      @template.freeze
+    end
+
+    # What Rack 2 asks for and Rack 3 has dropped.
+    def rack2
+      { "rack.version" => [1, 3], "rack.multithread" => @settings.threads > 1, "rack.multiprocess" => false, "rack.run_once" => false }
+    end
+
+    # A thread that the application has killed is replaced.
+    def add_worker(number)
+      worker = Worker.new(@engine, @app, development: @settings.environment == "development")
+      @threads << thread("penstock worker #{number}") do
+        worker.run
+      ensure
+        @lock.synchronize { add_worker(number) unless @stopping } if Thread.current.status == "aborting"
+      end
+    end
+
+    def thread(name, &block)
+      Thread.new(&block).tap { |thread| thread.name = name }
+    end
+
+    def call_back
+      while (id, error = @engine.next_ended)
+        Stream.delete_callbacks(id).each { |block| guard { block.call(error) } }
+      end
+    end
+
+    def guard
+      yield
+    rescue Exception => e # rubocop:disable Lint/RescueException -- one block must not keep the others from being called.
+      @engine.log(:error, "penstock: a block of on_close raised\n#{e.full_message(highlight: false, order: :top)}".chomp)
+    end
+
+    def drain(deadline)
+      @engine.drain
+      @engine.wait_idle(deadline && [deadline - now, 0].max)
+    end
+
+    def end_threads
+      threads = [*@threads, @callbacks].compact - [Thread.current]
+      deadline = now + PATIENCE
+      threads.each { |thread| thread.join([deadline - now, 0].max) }
+      threads.select(&:alive?).each(&:kill)
+      threads.each { |thread| thread.join(PATIENCE) }
+    end
+
+    def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+  end
+end

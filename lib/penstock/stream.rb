@@ -1,0 +1,77 @@
+# frozen_string_literal: true
+
+module Penstock
+  # One exchange with a client: the stream of a streaming body or a partial hijack, `env["penstock.stream"]`, and
+  # `env["rack.hijack"]`.
+  #
+  # Writing is thread-safe. One `write` is contiguous; it waits while the client has not taken enough of what was written before
+  # (at most for the write time-out, then the client is disconnected), and raises Errno::EPIPE or Errno::ECONNRESET once the
+  # client has gone. The native part defines write, <<, flush, close, close_read, close_write, closed?, write_nonblock,
+  # slow_consumer= and write_timeout=.
+  class Stream
+    # The blocks of {Stream#on_close} by the id of the stream, until it ends.
+    @callbacks = {}
+    @lock = Mutex.new
+
+    class << self
+      # @return [void]
+      def add_callback(id, block) = @lock.synchronize { (@callbacks[id] ||= []) << block }
+
+      # @return [Array<Proc>] the blocks of a stream that has ended.
+      def delete_callbacks(id) = @lock.synchronize { @callbacks.delete(id) } || []
+    end
+
+    # Has the block called once when the stream ends, on a thread that the server keeps for that. Registered late it runs at
+    # once. What it raises is logged.
+    # @yieldparam error [Exception, nil] nil after a local close, else what a write would raise.
+    # @return [self]
+    def on_close(&block)
+      raise ArgumentError, "on_close wants a block" unless block
+
+      self.class.add_callback(id, block)
+      watch
+      self
+    end
+
+    # @return [String, nil] as IO#read.
+    def read(length = nil, buffer = nil) = input.read(length, buffer)
+
+    # @return [String] as IO#readpartial.
+    def readpartial(maxlen, buffer = nil) = input.readpartial(maxlen, buffer)
+
+    # @return [String, Symbol, nil] as IO#read_nonblock.
+    def read_nonblock(maxlen, buffer = nil, exception: true) = input.read_nonblock(maxlen, buffer, exception: exception)
+
+    # Without an argument, `env["rack.hijack"].call`: takes the connection over. With header fields,
+    # `env["rack.early_hints"].call`: sends them as a 103.
+    # @return [IO] the same one each time.
+    # @raise [Error] where a response was begun.
+    def call(hints = nil)
+      hints ? early_hints(hints) : socket
+    end
+
+    # @return [String]
+    def inspect = "#<#{self.class} #{closed? ? "closed" : "open"}>"
+
+    private
+
+    def input
+      raise IOError, "closed stream" if finished?
+
+      @input ||= Input.new(self)
+    end
+
+    def socket
+      @socket ||= take_over
+    end
+
+    # The body of the request is received first, so that the input and the socket never race.
+    def take_over
+      @input.receive_all if @input.is_a?(Input)
+      env = self.env
+      socket = HijackedSocket.create(*hijack)
+      env["rack.hijack_io"] = socket if env
+      socket
+    end
+  end
+end

@@ -1,0 +1,100 @@
+# frozen_string_literal: true
+
+require_relative "error_page"
+require_relative "response"
+
+module Penstock
+  # Calls the application with one request after another, on a thread of its own. Whatever the application does, the request is
+  # answered, its body is closed, and its `rack.response_finished` callables run, all on this thread.
+  class Worker
+    # @param engine [Engine]
+    # @param app [#call]
+    # @param development [Boolean] whether an error shows in the browser.
+    def initialize(engine, app, development:)
+      @engine = engine
+      @app = app
+      @development = development
+    end
+
+    # Works until the server takes no more requests.
+    # @return [void]
+    def run
+      while (env = @engine.take)
+        process(env)
+      end
+    end
+
+    private
+
+    def process(env)
+      stream = env["penstock.stream"]
+      settled = false
+      status, headers, body = @app.call(env)
+      Response.send(stream, status, headers, body) unless hijacked?(stream, status, body)
+      settled = true
+    rescue Exception => e # rubocop:disable Lint/RescueException -- the thread outlives whatever the application raises.
+      settled = true
+      failure = e
+      fail_with(e, env, stream)
+    ensure
+      break_off(stream) unless settled
+      close(env, body)
+      conclude(env, stream, status, headers, failure)
+    end
+
+    # After a full hijack what the application returns is ignored, but for the body's `close`.
+    def hijacked?(stream, status, body)
+      return true if stream.hijacked?
+      raise Error, "the application returned #{status.inspect} without having hijacked the connection" if status.to_i <= 0
+      return false unless body.nil? && !status
+
+      raise Error, "the application returned no response"
+    end
+
+    # The client sees an error where it has seen nothing yet, else a response that is broken off.
+    def fail_with(error, env, stream)
+      return log_error(error, env) if stream.hijacked?
+
+      if stream.answered?
+        client_left = stream.closed? && !stream.finished? && (error.is_a?(Errno::EPIPE) || error.is_a?(Errno::ECONNRESET))
+        stream.abort
+        return if client_left
+      else
+        status = stream.input_failure
+        return ErrorPage.refuse(stream, status) if status
+
+        ErrorPage.send(stream, error, env, development: @development)
+      end
+      log_error(error, env)
+    end
+
+    # The thread is being killed, or something was thrown through it.
+    def break_off(stream)
+      return if stream.hijacked?
+
+      stream.answered? ? stream.abort : ErrorPage.refuse(stream, 500)
+    end
+
+    def close(env, body)
+      guard(env) { body.close } if body.respond_to?(:close)
+    end
+
+    # Rack SPEC, "rack.response_finished": in reverse, each for itself.
+    def conclude(env, stream, status, headers, failure)
+      env["rack.response_finished"]&.reverse_each { |callable| guard(env) { callable.call(env, status, headers, failure) } }
+    ensure
+      stream.release
+    end
+
+    def guard(env)
+      yield
+    rescue Exception => e # rubocop:disable Lint/RescueException -- the thread and what follows outlive it.
+      log_error(e, env)
+    end
+
+    def log_error(error, env)
+      request = "#{env["REQUEST_METHOD"]} #{env["REQUEST_PATH"]}"
+      @engine.log(:error, "penstock: #{request} raised\n#{error.full_message(highlight: false, order: :top)}".chomp)
+    end
+  end
+end

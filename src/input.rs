@@ -1,0 +1,315 @@
+//! The body of a request: whole (in memory or in a file), or as it comes.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    fs::File,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body::Body as _;
+use hyper::body::Incoming;
+use parking_lot::Mutex;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::{
+    config::{Config, RATE_GRACE},
+    error::{Error, Kind, Result},
+    stream::Inbox,
+    wakeups::Wakeups,
+};
+
+/// How much of a body that nobody read is received after the response, so that the connection
+/// can be kept, in bytes.
+const DRAIN_LIMIT: u64 = 256 * 1024;
+
+/// A request body as the application finds it.
+#[derive(Debug)]
+pub enum Input {
+    /// There is none.
+    Empty,
+    /// Whole, in memory.
+    Memory(Bytes),
+    /// Whole, in a file without a name, from its start.
+    File {
+        /// The open file, positioned at 0.
+        file: File,
+        /// Its length in bytes.
+        length: u64,
+    },
+    /// Still under way.
+    Streaming,
+}
+
+/// A request body that the application reads as it comes.
+pub(crate) struct BodyReader {
+    state: Mutex<State>,
+    limits: Limits,
+}
+
+/// The limits of a body that is read by the application.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    max: Option<u64>,
+    max_trailers: usize,
+    min_rate: Option<u64>,
+    /// Longest silence while the application waits.
+    pub(crate) silence: Option<Duration>,
+}
+
+impl Limits {
+    pub(crate) fn new(config: &Config) -> Self {
+        Self {
+            max: config.max_body_bytes,
+            max_trailers: config.max_trailer_bytes,
+            min_rate: config.min_body_rate,
+            silence: config.body_timeout,
+        }
+    }
+
+    /// Whether `received` bytes are more than is allowed.
+    pub(crate) fn is_exceeded_by(&self, received: u64) -> bool {
+        self.max.is_some_and(|max| received > max)
+    }
+}
+
+struct State {
+    /// Received before the application was called.
+    early: VecDeque<Bytes>,
+    source: Source,
+    received: u64,
+    /// How long the application has waited for the client in all.
+    waited: Duration,
+    failure: Option<(Kind, &'static str)>,
+    trailers: Option<HeaderMap>,
+    /// A place among the exchanges with unfinished bodies.
+    permit: Option<OwnedSemaphorePermit>,
+    expects_continue: bool,
+}
+
+enum Source {
+    Body(Incoming),
+    Raw(Arc<Inbox>),
+    Ended,
+}
+
+impl BodyReader {
+    pub(crate) fn new(
+        early: VecDeque<Bytes>,
+        body: Incoming,
+        limits: Limits,
+        permit: OwnedSemaphorePermit,
+        expects_continue: bool,
+    ) -> Self {
+        let received = early.iter().map(|chunk| chunk.len() as u64).sum();
+        let state = State {
+            early,
+            source: Source::Body(body),
+            received,
+            waited: Duration::ZERO,
+            failure: None,
+            trailers: None,
+            permit: Some(permit),
+            expects_continue,
+        };
+        Self {
+            state: Mutex::new(state),
+            limits,
+        }
+    }
+
+    /// A body that has ended, which a protocol switch may replace.
+    pub(crate) fn ended(limits: Limits) -> Self {
+        let state = State {
+            early: VecDeque::new(),
+            source: Source::Ended,
+            received: 0,
+            waited: Duration::ZERO,
+            failure: None,
+            trailers: None,
+            permit: None,
+            expects_continue: false,
+        };
+        Self {
+            state: Mutex::new(state),
+            limits,
+        }
+    }
+
+    /// From now on the bytes of `inbox` are the input (after a 101).
+    pub(crate) fn switch_to(&self, inbox: Arc<Inbox>) {
+        self.state.lock().source = Source::Raw(inbox);
+    }
+
+    /// The longest silence that a reader has to bear, if there is a limit: none after a 101.
+    pub(crate) fn silence(&self) -> Option<Duration> {
+        match self.state.lock().source {
+            Source::Raw(_) => None,
+            _ => self.limits.silence,
+        }
+    }
+
+    /// The next piece of the body; `None` at its end.
+    pub(crate) fn poll_receive(
+        &self,
+        cx: &mut Context<'_>,
+        wakeups: &Wakeups,
+    ) -> Poll<Result<Option<Bytes>>> {
+        let mut state = self.state.lock();
+        if let Some(chunk) = state.early.pop_front() {
+            return Poll::Ready(Ok(Some(chunk)));
+        }
+        if let Some((kind, message)) = state.failure {
+            return Poll::Ready(Err(Error::new(kind, message)));
+        }
+        loop {
+            let body = match &mut state.source {
+                Source::Ended => return Poll::Ready(Ok(None)),
+                Source::Raw(inbox) => {
+                    let inbox = inbox.clone();
+                    drop(state);
+                    return inbox.poll_receive(cx, wakeups);
+                }
+                Source::Body(body) => body,
+            };
+            match ready!(Pin::new(body).poll_frame(cx)) {
+                None => state.end(),
+                Some(Err(_)) => {
+                    return Poll::Ready(Err(state.fail(
+                        Kind::Malformed,
+                        "the request body is malformed or ended early",
+                    )));
+                }
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => {
+                        state.received += data.len() as u64;
+                        if self.limits.is_exceeded_by(state.received) {
+                            return Poll::Ready(Err(state.fail(
+                                Kind::TooLarge,
+                                "the request body is larger than max_body_bytes",
+                            )));
+                        }
+                        if !data.is_empty() {
+                            return Poll::Ready(Ok(Some(data)));
+                        }
+                    }
+                    Err(frame) => {
+                        let trailers = frame.into_trailers().unwrap_or_default();
+                        let size: usize = trailers
+                            .iter()
+                            .map(|(name, value)| name.as_str().len() + value.len() + 4)
+                            .sum();
+                        if size > self.limits.max_trailers {
+                            return Poll::Ready(Err(state.fail(
+                                Kind::TooLarge,
+                                "the request's trailers are larger than max_trailer_bytes",
+                            )));
+                        }
+                        state.trailers = Some(trailers);
+                    }
+                },
+            }
+        }
+    }
+
+    /// Counts a wait of the application for the client.
+    ///
+    /// # Errors
+    /// The client was silent for the whole of the body time-out (`silent`), or sends at less
+    /// than the least rate. The body is then at its end for good.
+    pub(crate) fn waited(&self, time: Duration, silent: bool) -> Result<()> {
+        let mut state = self.state.lock();
+        state.waited += time;
+        if silent {
+            return Err(state.fail(
+                Kind::TimedOut,
+                "the client sent nothing of its body in time",
+            ));
+        }
+        let Some(rate) = self.limits.min_rate else {
+            return Ok(());
+        };
+        let due = rate as f64 * state.waited.as_secs_f64();
+        if state.waited >= RATE_GRACE && (state.received as f64) < due {
+            return Err(state.fail(Kind::TimedOut, "the client sends its body too slowly"));
+        }
+        Ok(())
+    }
+
+    /// Whether the application has got everything.
+    pub(crate) fn is_ended(&self) -> bool {
+        let state = self.state.lock();
+        state.early.is_empty() && !matches!(state.source, Source::Body(_))
+    }
+
+    /// The trailers that came behind the body.
+    pub(crate) fn trailers(&self) -> Option<HeaderMap> {
+        self.state.lock().trailers.clone()
+    }
+
+    /// What broke the body, if anything did.
+    pub(crate) fn failure(&self) -> Option<Error> {
+        self.state
+            .lock()
+            .failure
+            .map(|(kind, message)| Error::new(kind, message))
+    }
+
+    /// Gives the place among the exchanges with unfinished bodies up: no thread waits any more.
+    pub(crate) fn release(&self) {
+        self.state.lock().permit = None;
+    }
+
+    /// Nobody will read the rest: a little of it is received on the I/O thread so that the
+    /// connection can be kept, and more makes hyper close it.
+    pub(crate) fn discard(&self, runtime: &tokio::runtime::Handle, patience: Duration) {
+        let mut state = self.state.lock();
+        state.early.clear();
+        let expects_continue = state.expects_continue;
+        if let Source::Body(body) = state.end_source() {
+            // A client that still waits for its 100 must not be asked for the body now.
+            if !expects_continue {
+                runtime.spawn(tokio::time::timeout(patience, drain(body)));
+            }
+        }
+    }
+}
+
+async fn drain(mut body: Incoming) {
+    let mut received = 0;
+    while let Some(Ok(frame)) = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await
+    {
+        received += frame.data_ref().map_or(0, |data| data.len() as u64);
+        if received > DRAIN_LIMIT {
+            return;
+        }
+    }
+}
+
+impl State {
+    fn end(&mut self) {
+        drop(self.end_source());
+    }
+
+    fn end_source(&mut self) -> Source {
+        self.permit = None;
+        std::mem::replace(&mut self.source, Source::Ended)
+    }
+
+    fn fail(&mut self, kind: Kind, message: &'static str) -> Error {
+        self.end();
+        self.failure = Some((kind, message));
+        Error::new(kind, message)
+    }
+}
+
+impl fmt::Debug for BodyReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BodyReader").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,341 @@
+//! The I/O object that hyper reads from and writes to.
+//!
+//! It is shared with the connection's own task, which needs what hyper does not give: the
+//! socket itself (for a hijack), word of a client that leaves while hyper does not read, the
+//! room in front of a response's head for a 103, and how long the client has taken nothing.
+
+use std::{
+    io,
+    mem::MaybeUninit,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::{Buf, Bytes, BytesMut};
+use hyper::rt::ReadBufCursor;
+use parking_lot::Mutex;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::Instant,
+};
+
+use crate::{config::RATE_GRACE, socket::Socket};
+
+/// How much is read ahead while a response is under way, in bytes. A FIN behind more than this
+/// shows only when the next request is read.
+const WATCH_LIMIT: usize = 16 * 1024;
+
+/// hyper's side of the connection's socket.
+#[derive(Debug)]
+pub(crate) struct Io(pub(crate) Arc<Shared>);
+
+/// The socket with what the connection's task knows of it.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Empty once the socket was taken out.
+    socket: Option<Socket>,
+    /// Read by the watch, and not yet by hyper.
+    prefetched: BytesMut,
+    eof: bool,
+    /// hyper was told that nothing is there to read.
+    reader_waits: bool,
+    /// Interim responses that go out before the next head.
+    interim: BytesMut,
+    /// Nothing of hyper's is half-written.
+    flushed: bool,
+    received: u64,
+    sent: u64,
+    last_received: Instant,
+    blocked: Option<Blocked>,
+}
+
+/// A time in which the client has not taken all that waits for it.
+#[derive(Clone, Copy, Debug)]
+struct Blocked {
+    began: Instant,
+    sent_before: u64,
+    progress: Instant,
+}
+
+/// What the watch saw of the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sign {
+    /// It has ended its side (FIN).
+    Eof,
+    /// The connection is broken.
+    Reset,
+}
+
+impl Shared {
+    pub(crate) fn new(socket: Socket) -> Self {
+        let state = State {
+            socket: Some(socket),
+            prefetched: BytesMut::new(),
+            eof: false,
+            reader_waits: false,
+            interim: BytesMut::new(),
+            flushed: true,
+            received: 0,
+            sent: 0,
+            last_received: Instant::now(),
+            blocked: None,
+        };
+        Self {
+            state: Mutex::new(state),
+        }
+    }
+
+    /// Bytes received so far.
+    pub(crate) fn received(&self) -> u64 {
+        self.state.lock().received
+    }
+
+    /// Bytes sent so far.
+    pub(crate) fn sent(&self) -> u64 {
+        self.state.lock().sent
+    }
+
+    /// When bytes last came.
+    pub(crate) fn last_received(&self) -> Instant {
+        self.state.lock().last_received
+    }
+
+    /// Whether all that hyper wrote has reached the kernel.
+    pub(crate) fn is_flushed(&self) -> bool {
+        self.state.lock().flushed
+    }
+
+    /// Whether the client has ended its side.
+    pub(crate) fn is_eof(&self) -> bool {
+        self.state.lock().eof
+    }
+
+    /// Reads ahead, to see whether the client is still there; ready with the first bad sign.
+    pub(crate) fn poll_watch(&self, cx: &mut Context<'_>) -> Poll<Sign> {
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        loop {
+            if state.eof {
+                return Poll::Ready(Sign::Eof);
+            }
+            let Some(socket) = &mut state.socket else {
+                return Poll::Pending;
+            };
+            if state.prefetched.len() >= WATCH_LIMIT {
+                return Poll::Pending;
+            }
+            let mut space = [const { MaybeUninit::uninit() }; 4096];
+            let mut buf = ReadBuf::uninit(&mut space);
+            match ready!(Pin::new(socket).poll_read(cx, &mut buf)) {
+                Err(_) => return Poll::Ready(Sign::Reset),
+                Ok(()) if buf.filled().is_empty() => state.eof = true,
+                Ok(()) => {
+                    state.prefetched.extend_from_slice(buf.filled());
+                    state.received += buf.filled().len() as u64;
+                    state.last_received = Instant::now();
+                }
+            }
+            if state.reader_waits {
+                state.reader_waits = false;
+                cx.waker().wake_by_ref();
+            }
+        }
+    }
+
+    /// Lets an interim response out, where the wire is between two messages: behind a response
+    /// that is half-written there is no room for it, and it is dropped, as a 1xx may be.
+    pub(crate) fn send_interim(&self, head: &[u8], cx: &mut Context<'_>) {
+        let mut state = self.state.lock();
+        if state.flushed {
+            state.interim.extend_from_slice(head);
+            // Errors show again at hyper's next write.
+            let _ = state.poll_interim(cx);
+        }
+    }
+
+    /// Whether the client has taken nothing for `timeout`, or after a grace less than
+    /// `min_rate` bytes a second; else when to look again (`None`: nothing waits for it).
+    pub(crate) fn stalled(
+        &self,
+        now: Instant,
+        timeout: Option<Duration>,
+        min_rate: Option<u64>,
+    ) -> Result<Option<Instant>, ()> {
+        let state = self.state.lock();
+        let Some(blocked) = state.blocked else {
+            return Ok(None);
+        };
+        let deadline = timeout.map(|timeout| blocked.progress + timeout);
+        if deadline.is_some_and(|deadline| now >= deadline) {
+            return Err(());
+        }
+        let Some(min_rate) = min_rate else {
+            return Ok(deadline);
+        };
+        let look = blocked.began + RATE_GRACE;
+        if now < look {
+            return Ok(Some(deadline.map_or(look, |deadline| deadline.min(look))));
+        }
+        let taken = state.sent - blocked.sent_before;
+        if (taken as f64) < min_rate as f64 * (now - blocked.began).as_secs_f64() {
+            return Err(());
+        }
+        let look = now + Duration::from_secs(1);
+        Ok(Some(deadline.map_or(look, |deadline| deadline.min(look))))
+    }
+
+    /// Takes the socket, and what the watch has read from it.
+    pub(crate) fn take_socket(&self) -> Option<(Socket, Bytes)> {
+        let mut state = self.state.lock();
+        let socket = state.socket.take()?;
+        let prefetched = std::mem::take(&mut state.prefetched);
+        Some((socket, prefetched.freeze()))
+    }
+}
+
+impl State {
+    fn poll_interim(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.interim.is_empty() {
+            let Some(socket) = &mut self.socket else {
+                return Poll::Ready(Err(taken()));
+            };
+            let written = ready!(Pin::new(socket).poll_write(cx, &self.interim))?;
+            self.interim.advance(written);
+            self.sent += written as u64;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if self.flushed {
+            ready!(self.poll_interim(cx))?;
+        }
+        let Some(socket) = &mut self.socket else {
+            return Poll::Ready(Err(taken()));
+        };
+        self.flushed = false;
+        match Pin::new(socket).poll_write_vectored(cx, bufs) {
+            Poll::Ready(Ok(written)) => {
+                self.sent += written as u64;
+                if let Some(blocked) = &mut self.blocked {
+                    blocked.progress = Instant::now();
+                }
+                Poll::Ready(Ok(written))
+            }
+            Poll::Pending => {
+                if self.blocked.is_none() {
+                    let now = Instant::now();
+                    let blocked = Blocked {
+                        began: now,
+                        sent_before: self.sent,
+                        progress: now,
+                    };
+                    self.blocked = Some(blocked);
+                }
+                Poll::Pending
+            }
+            error => error,
+        }
+    }
+}
+
+fn taken() -> io::Error {
+    io::Error::new(io::ErrorKind::NotConnected, "the socket was handed over")
+}
+
+impl hyper::rt::Read for Io {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut buf: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut state = self.0.state.lock();
+        let state = &mut *state;
+        if !state.prefetched.is_empty() {
+            let length = state.prefetched.len().min(buf.remaining());
+            buf.put_slice(&state.prefetched[..length]);
+            state.prefetched.advance(length);
+            if state.prefetched.is_empty() {
+                state.prefetched = BytesMut::new();
+            }
+            return Poll::Ready(Ok(()));
+        }
+        if state.eof {
+            return Poll::Ready(Ok(()));
+        }
+        let Some(socket) = &mut state.socket else {
+            return Poll::Ready(Err(taken()));
+        };
+        // The cursor has no safe way to be read into: it is read through this space, whose
+        // size is that of hyper's first read.
+        let mut space = [const { MaybeUninit::uninit() }; 8192];
+        let limit = buf.remaining().min(space.len());
+        let mut filled = ReadBuf::uninit(&mut space[..limit]);
+        match Pin::new(socket).poll_read(cx, &mut filled) {
+            Poll::Ready(Ok(())) if filled.filled().is_empty() => {
+                state.eof = true;
+                Poll::Ready(Ok(()))
+            }
+            Poll::Ready(Ok(())) => {
+                buf.put_slice(filled.filled());
+                state.received += filled.filled().len() as u64;
+                state.last_received = Instant::now();
+                Poll::Ready(Ok(()))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => {
+                state.reader_waits = true;
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl hyper::rt::Write for Io {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.0.state.lock().poll_write(cx, &[io::IoSlice::new(buf)])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.0.state.lock().poll_write(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut state = self.0.state.lock();
+        let Some(socket) = &mut state.socket else {
+            return Poll::Ready(Ok(()));
+        };
+        ready!(Pin::new(socket).poll_flush(cx))?;
+        state.flushed = true;
+        state.blocked = None;
+        Poll::Ready(Ok(()))
+    }
+
+    /// Says yes: the connection's task closes the socket in its own way.
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,250 @@
+//! HTTP/1: drives hyper over a connection, and what hyper leaves to us around it. The rules for
+//! a single request are in [`service`](crate::service).
+
+use std::{
+    convert::Infallible,
+    future::{Future, poll_fn},
+    pin::Pin,
+    sync::Arc,
+    task::Poll,
+};
+
+use bytes::{Bytes, BytesMut};
+use http::StatusCode;
+use hyper::server::conn::http1;
+use tokio::{
+    io::AsyncWriteExt,
+    time::{Instant, Sleep, sleep_until},
+};
+
+use crate::{
+    connection::{Connection, Expired, Order, Takeover},
+    hijack,
+    io::{self, Io, Sign},
+    outgoing::Outgoing,
+    response::{Body, Head},
+    server::{Permit, Shared},
+    service,
+    socket::{Address, Socket},
+    stats::Counters,
+    stream::Gone,
+    upgrade,
+};
+
+/// Why hyper's part of a connection is over.
+enum Outcome {
+    /// hyper has finished, well or not.
+    Finished(hyper::Result<()>),
+    /// The connection leaves hyper's hands.
+    Takeover,
+    /// A time-out struck.
+    Expired(Expired),
+    /// The client has gone.
+    Lost(Gone),
+    /// The server wants it.
+    Stopped,
+}
+
+/// Serves a connection to its end.
+pub(crate) async fn serve(
+    socket: Socket,
+    peer: Address,
+    local: Address,
+    server: Arc<Shared>,
+    permit: Permit,
+) {
+    let io = Arc::new(io::Shared::new(socket));
+    let connection = Arc::new(Connection::new(io.clone(), peer, local, server.clone()));
+    let _registration = server.register(&connection);
+    // Whatever ends this task, the exchange under way must hear of it.
+    let _guard = Guard(&connection);
+    let service = hyper::service::service_fn(|request| {
+        let connection = connection.clone();
+        async move { Ok::<_, Infallible>(service::handle(connection, request).await) }
+    });
+    let mut hyper = Box::pin(
+        http1::Builder::new()
+            .half_close(true)
+            .max_headers(server.config.max_header_fields)
+            .max_buf_size(server.config.max_header_bytes.max(8192))
+            .serve_connection(Io(io.clone()), service),
+    );
+    let outcome = drive(hyper.as_mut(), &connection).await;
+    // Told before hyper drops the response, which would tell of a reset.
+    match outcome {
+        Outcome::Lost(gone) => connection.tell_gone(gone),
+        Outcome::Expired(Expired::Stalled) => connection.tell_gone(Gone::TimedOut),
+        Outcome::Stopped => connection.tell_gone(Gone::Stopped),
+        _ => {}
+    }
+    // hyper's buffers go now: what follows may take long.
+    let read = Pin::into_inner(hyper).into_parts().read_buf;
+    let Some((socket, prefetched)) = io.take_socket() else {
+        return;
+    };
+    let early = join(read, prefetched);
+    match outcome {
+        Outcome::Takeover => take_over(socket, early, &connection, permit).await,
+        Outcome::Finished(result) => {
+            let spoke = io.sent() > 0;
+            if result.is_err_and(|error| error.is_parse()) && !spoke {
+                // hyper has an answer for most faults, and none for an HTTP/2 preface.
+                refuse(socket, StatusCode::BAD_REQUEST, &server).await;
+            } else {
+                close(socket, &connection, !early.is_empty()).await;
+            }
+        }
+        Outcome::Expired(Expired::With(status)) if io.is_flushed() => {
+            refuse(socket, status, &server).await;
+        }
+        Outcome::Expired(Expired::Stalled) => socket.reset_on_drop(),
+        Outcome::Expired(_) | Outcome::Lost(_) | Outcome::Stopped => {}
+    }
+}
+
+/// The exchange of a connection that ends in any other way hears of a reset.
+struct Guard<'a>(&'a Connection);
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        self.0.lost(Gone::Reset);
+    }
+}
+
+fn join(first: Bytes, second: Bytes) -> Bytes {
+    if second.is_empty() {
+        return first;
+    }
+    let mut both = BytesMut::from(&first[..]);
+    both.extend_from_slice(&second);
+    both.freeze()
+}
+
+/// Polls hyper, and beside it all that may end its part: one task, one waker.
+async fn drive<S>(mut hyper: Pin<&mut http1::Connection<Io, S>>, connection: &Connection) -> Outcome
+where
+    S: hyper::service::HttpService<hyper::body::Incoming, ResBody = Outgoing>,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let mut draining = false;
+    let mut timer = Timer::default();
+    poll_fn(move |cx| {
+        loop {
+            let order = connection.attend(cx);
+            if order == Order::Stop {
+                return Poll::Ready(Outcome::Stopped);
+            }
+            if order == Order::Drain && !draining {
+                draining = true;
+                hyper.as_mut().graceful_shutdown();
+            }
+            if let Poll::Ready(result) = hyper.as_mut().poll(cx) {
+                return Poll::Ready(Outcome::Finished(result));
+            }
+            connection.note_received();
+            if connection.wants_takeover() {
+                return Poll::Ready(Outcome::Takeover);
+            }
+            if connection.is_busy() {
+                match connection.io.poll_watch(cx) {
+                    Poll::Ready(Sign::Reset) => return Poll::Ready(Outcome::Lost(Gone::Reset)),
+                    Poll::Ready(Sign::Eof) if connection.is_fin_gone() => {
+                        return Poll::Ready(Outcome::Lost(Gone::Closed));
+                    }
+                    // A half close from before the head: the response is still owed.
+                    Poll::Ready(Sign::Eof) | Poll::Pending => {}
+                }
+            }
+            match timer.poll(cx, connection) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Expired::InQueue) => connection.withdraw_from_queue(),
+                Poll::Ready(expired) => return Poll::Ready(Outcome::Expired(expired)),
+            }
+        }
+    })
+    .await
+}
+
+/// One timer for every time-out of a connection. It is armed for the earliest deadline and
+/// looked at when it fires: a deadline that has moved on since costs nothing until then.
+#[derive(Default)]
+struct Timer {
+    sleep: Option<Pin<Box<Sleep>>>,
+    armed: bool,
+}
+
+impl Timer {
+    fn poll(&mut self, cx: &mut std::task::Context<'_>, connection: &Connection) -> Poll<Expired> {
+        loop {
+            let now = Instant::now();
+            let deadline = match connection.next_deadline(now) {
+                Ok(deadline) => deadline,
+                Err(expired) => return Poll::Ready(expired),
+            };
+            let Some(deadline) = deadline else {
+                return Poll::Pending;
+            };
+            let sleep = self
+                .sleep
+                .get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+            if !self.armed || deadline < sleep.deadline() {
+                sleep.as_mut().reset(deadline);
+                self.armed = true;
+            }
+            if sleep.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            self.armed = false;
+        }
+    }
+}
+
+async fn take_over(mut socket: Socket, early: Bytes, connection: &Arc<Connection>, permit: Permit) {
+    let Some((takeover, Some(exchange))) = connection.take_takeover() else {
+        return;
+    };
+    let server = &connection.server;
+    match takeover {
+        Takeover::Hijack => {
+            Counters::add(&server.counters.hijacked);
+            if let Some(entry) = exchange.access.lock().take() {
+                let (queue, ruby) = exchange.times();
+                server.log.access(entry.line(None, 0, queue, ruby));
+            }
+            let (peer, local) = (connection.peer, connection.local);
+            let hijacked = hijack::give(socket, early, server, peer, local, permit);
+            exchange.give_hijacked(hijacked);
+        }
+        Takeover::Upgrade(head) => {
+            if socket.write_all(&head.to_http1(None)).await.is_ok() {
+                upgrade::run(socket, early, &exchange, connection).await;
+            } else {
+                exchange.set_gone(Gone::Reset);
+            }
+        }
+    }
+}
+
+/// Answers where hyper no longer does, and closes.
+async fn refuse(mut socket: Socket, status: StatusCode, server: &Shared) {
+    Counters::add(&server.counters.refused);
+    let (head, body) = Head::error(status);
+    let Body::Full(text) = body else { return };
+    let mut answer = head.to_http1(Some(text.len()));
+    answer.extend_from_slice(&text);
+    let linger = server.config.linger_timeout;
+    // A client that does not take even this is closed all the same.
+    if let Ok(Ok(())) = tokio::time::timeout(linger, socket.write_all(&answer)).await {
+        hijack::linger(socket, server).await;
+    }
+}
+
+/// Closes so that what was sent arrives, or visibly does not.
+async fn close(socket: Socket, connection: &Connection, unread: bool) {
+    let (linger, reset) = connection.closing();
+    if reset {
+        socket.reset_on_drop();
+    } else if (linger || unread) && !connection.io.is_eof() {
+        hijack::linger(socket, &connection.server).await;
+    }
+}

@@ -1,0 +1,437 @@
+//! The server: its thread, its listeners, and what all connections share.
+
+use std::{
+    collections::HashMap,
+    io,
+    os::fd::RawFd,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, Waker},
+    thread,
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use tokio::{
+    runtime::{Builder, Handle},
+    sync::{Notify, Semaphore, watch},
+};
+
+use crate::{
+    config::{Bind, Config},
+    connection::{Connection, Order},
+    error::{Error, Result},
+    exchange::Exchange,
+    fds::{self, FdTable},
+    listener::{Bound, Listener},
+    log::Log,
+    protocol,
+    queue::{Queue, Sleeper},
+    stats::{Counters, Stats},
+    stream::{Ended, EndedQueue},
+    wakeups::Wakeups,
+};
+
+/// Descriptors that are left to everything but connections.
+const RESERVED_DESCRIPTORS: u64 = 128;
+
+/// Most connections where nothing else limits them.
+const MAX_CONNECTIONS: u64 = 65_536;
+
+/// A server that listens, and serves once it was started.
+#[derive(Debug)]
+pub struct Server {
+    shared: Arc<Shared>,
+    bound: Mutex<Vec<Bound>>,
+    urls: Vec<String>,
+    thread: Mutex<Option<thread::JoinHandle<()>>>,
+}
+
+/// What connections, exchanges and the server itself share.
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) queue: Queue<Exchange>,
+    pub(crate) ended: Arc<EndedQueue>,
+    pub(crate) wakeups: Arc<Wakeups>,
+    pub(crate) log: Arc<Log>,
+    pub(crate) counters: Counters,
+    /// Places among the exchanges whose bodies are unfinished.
+    pub(crate) streaming_places: Arc<Semaphore>,
+    /// True once everything has to end.
+    pub(crate) stop: watch::Sender<bool>,
+    draining: watch::Sender<bool>,
+    runtime: Mutex<Option<Handle>>,
+    next_id: AtomicU64,
+    max_connections: usize,
+    open: AtomicUsize,
+    closed_one: Notify,
+    idle_waiters: Mutex<Vec<Waker>>,
+    connections: Mutex<HashMap<u64, Weak<Connection>>>,
+    full_told: AtomicBool,
+    pub(crate) fds: Arc<FdTable>,
+}
+
+impl Server {
+    /// Binds every address. Nothing is accepted yet, and no thread but the log's is there.
+    ///
+    /// # Errors
+    /// An address or a log file cannot be had.
+    pub fn bind(config: Config, binds: Vec<Bind>) -> Result<Self> {
+        let log = Log::new(&config)
+            .map_err(|error| Error::io("the log cannot be opened; choose another file", error))?;
+        let bound = binds
+            .into_iter()
+            .map(Bound::new)
+            .collect::<Result<Vec<_>>>()?;
+        let urls = bound.iter().map(Bound::url).collect();
+        let fds = Arc::new(FdTable::default());
+        bound.iter().for_each(|bound| fds.insert(bound.raw_fd()));
+        let shared = Shared {
+            queue: Queue::new(config.queue_size),
+            ended: Arc::new(EndedQueue::new(usize::MAX)),
+            wakeups: Arc::default(),
+            log: Arc::new(log),
+            counters: Counters::default(),
+            streaming_places: Arc::new(Semaphore::new((config.threads / 2).max(1))),
+            stop: watch::Sender::new(false),
+            draining: watch::Sender::new(false),
+            runtime: Mutex::new(None),
+            next_id: AtomicU64::new(1),
+            max_connections: connection_limit(config.max_connections),
+            open: AtomicUsize::new(0),
+            closed_one: Notify::new(),
+            idle_waiters: Mutex::new(Vec::new()),
+            connections: Mutex::new(HashMap::new()),
+            full_told: AtomicBool::new(false),
+            fds,
+            config,
+        };
+        let shared = Arc::new(shared);
+        Ok(Self {
+            shared,
+            bound: Mutex::new(bound),
+            urls,
+            thread: Mutex::new(None),
+        })
+    }
+
+    /// The addresses, with the ports that were picked.
+    pub fn urls(&self) -> &[String] {
+        &self.urls
+    }
+
+    /// Starts the I/O thread and accepts. Returns once it runs.
+    ///
+    /// # Errors
+    /// The thread or its runtime cannot be had.
+    pub fn start(&self) -> Result<()> {
+        let failed = |error| Error::io("the I/O thread cannot be started", error);
+        let before = fds::anonymous();
+        let runtime = Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .thread_name("penstock-file")
+            .max_blocking_threads(16)
+            .build();
+        let runtime = runtime.map_err(failed)?;
+        for fd in fds::opened_since(&before) {
+            self.shared.fds.insert(fd);
+        }
+        *self.shared.runtime.lock() = Some(runtime.handle().clone());
+        let listeners = {
+            let _context = runtime.enter();
+            let bound = std::mem::take(&mut *self.bound.lock());
+            bound
+                .into_iter()
+                .map(Bound::into_listener)
+                .collect::<io::Result<Vec<_>>>()
+        };
+        let listeners = listeners.map_err(failed)?;
+        let shared = self.shared.clone();
+        let thread = thread::Builder::new()
+            .name("penstock-io".into())
+            .spawn(move || {
+                runtime.block_on(run(shared.clone(), listeners));
+                *shared.runtime.lock() = None;
+                // A read of a file that hangs is not waited for.
+                runtime.shutdown_background();
+            })
+            .map_err(failed)?;
+        *self.thread.lock() = Some(thread);
+        Ok(())
+    }
+
+    /// An exchange that waits for a thread, if there is one.
+    pub fn try_take(&self) -> Option<Exchange> {
+        loop {
+            let exchange = self.shared.queue.try_pop()?;
+            if exchange.claim() {
+                return Some(exchange);
+            }
+        }
+    }
+
+    /// The next exchange; `None` once the server takes no more requests.
+    pub fn poll_take(&self, cx: &mut Context<'_>, sleeper: &mut Sleeper) -> Poll<Option<Exchange>> {
+        loop {
+            match self.shared.queue.poll_pop(cx, sleeper) {
+                Poll::Ready(Some(exchange)) if !exchange.claim() => {}
+                poll => return poll,
+            }
+        }
+    }
+
+    /// Gives up a wait of [`Server::poll_take`] that ended without an exchange.
+    pub fn cancel_take(&self, sleeper: &mut Sleeper) {
+        self.shared.queue.cancel(sleeper);
+    }
+
+    /// The next stream that ended and was watched; `None` once the server has stopped.
+    pub fn poll_ended(&self, cx: &mut Context<'_>, sleeper: &mut Sleeper) -> Poll<Option<Ended>> {
+        self.shared.ended.poll_pop(cx, sleeper)
+    }
+
+    /// Gives up a wait of [`Server::poll_ended`].
+    pub fn cancel_ended(&self, sleeper: &mut Sleeper) {
+        self.shared.ended.cancel(sleeper);
+    }
+
+    /// Accepts no more, closes idle connections, and lets those that work end their request.
+    pub fn drain(&self) {
+        self.shared.draining.send_replace(true);
+        self.shared.order(Order::Drain);
+    }
+
+    /// Ready when no connection is open.
+    pub fn poll_idle(&self, cx: &mut Context<'_>) -> Poll<()> {
+        // Registered before the look: a close in between is not missed.
+        self.shared.idle_waiters.lock().push(cx.waker().clone());
+        if self.shared.open.load(Ordering::SeqCst) == 0 {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+
+    /// Ends everything: connections are closed as they are, and the I/O thread ends. What is
+    /// left in the queue is never taken.
+    pub fn stop(&self) {
+        self.drain();
+        self.shared.stop.send_replace(true);
+        self.shared.order(Order::Stop);
+        self.shared.queue.close();
+        while let Some(exchange) = self.shared.queue.try_pop() {
+            drop(exchange);
+        }
+    }
+
+    /// Waits for the I/O thread, after [`Server::stop`]. Blocks.
+    pub fn join(&self) {
+        if let Some(thread) = self.thread.lock().take() {
+            // A panic of the I/O thread has been printed by the panic hook.
+            let _ = thread.join();
+        }
+        self.shared.ended.close();
+    }
+
+    /// The counters.
+    pub fn stats(&self) -> Stats {
+        let shared = &self.shared;
+        shared
+            .counters
+            .read(shared.open.load(Ordering::SeqCst), shared.queue.len())
+    }
+
+    /// The server's log.
+    pub fn log(&self) -> &Arc<Log> {
+        &self.shared.log
+    }
+
+    /// The numbers of every descriptor of the core. Takes no lock, so that it can be called in
+    /// a forked child, where a lock may be held for ever.
+    pub fn open_fds(&self) -> impl Iterator<Item = RawFd> + '_ {
+        self.shared.fds.iter()
+    }
+}
+
+/// As many connections as was asked for, and as descriptors allow: the soft limit is raised to
+/// the hard one.
+fn connection_limit(wanted: Option<usize>) -> usize {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let allowed = match getrlimit(Resource::RLIMIT_NOFILE) {
+        Ok((soft, hard)) => {
+            let raised = soft < hard && setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok();
+            if raised { hard } else { soft }
+        }
+        Err(_) => 1024,
+    };
+    let allowed = allowed
+        .saturating_sub(RESERVED_DESCRIPTORS)
+        .clamp(1, MAX_CONNECTIONS);
+    wanted.map_or(allowed as usize, |wanted| wanted.max(1))
+}
+
+async fn run(shared: Arc<Shared>, listeners: Vec<Listener>) {
+    let wakeups = shared.wakeups.clone();
+    tokio::spawn(async move { wakeups.run().await });
+    for listener in listeners {
+        tokio::spawn(accept(listener, shared.clone()));
+    }
+    let mut stop = shared.stop.subscribe();
+    // The sender lives as long as `shared`.
+    let _ = stop.wait_for(|stop| *stop).await;
+    // Tasks that have been told close within a turn or two; the rest is dropped.
+    let closing = async {
+        while shared.open.load(Ordering::SeqCst) > 0 {
+            shared.closed_one.notified().await;
+        }
+    };
+    let _ = tokio::time::timeout(Duration::from_millis(500), closing).await;
+}
+
+async fn accept(listener: Listener, shared: Arc<Shared>) {
+    let fd = listener.raw_fd();
+    let mut draining = shared.draining.subscribe();
+    let accepting = async {
+        loop {
+            shared.await_room().await;
+            match listener.accept().await {
+                Ok((mut socket, peer, local)) => {
+                    socket.list_in(&shared.fds);
+                    Counters::add(&shared.counters.accepted);
+                    shared.full_told.store(false, Ordering::Relaxed);
+                    let permit = Permit::new(&shared);
+                    tokio::spawn(protocol::serve(socket, peer, local, shared.clone(), permit));
+                }
+                Err(error) if is_exhaustion(&error) => {
+                    shared.tell_full(&format!("no connection can be accepted: {error}"));
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+                // The client was faster away than we could look.
+                Err(_) => {}
+            }
+        }
+    };
+    tokio::select! {
+        () = accepting => {}
+        _ = draining.wait_for(|draining| *draining) => {}
+    }
+    shared.fds.remove(fd);
+}
+
+fn is_exhaustion(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)
+    )
+}
+
+impl Shared {
+    pub(crate) fn next_id(&self) -> u64 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The runtime, as long as it runs.
+    pub(crate) fn runtime(&self) -> Option<Handle> {
+        self.runtime.lock().clone()
+    }
+
+    /// Keeps a connection where orders reach it, as long as the registration lives.
+    pub(crate) fn register(self: &Arc<Self>, connection: &Arc<Connection>) -> Registration {
+        let id = self.next_id();
+        self.connections
+            .lock()
+            .insert(id, Arc::downgrade(connection));
+        // An order that was given in between.
+        if *self.stop.borrow() {
+            connection.order(Order::Stop);
+        } else if *self.draining.borrow() {
+            connection.order(Order::Drain);
+        }
+        Registration {
+            shared: self.clone(),
+            id,
+        }
+    }
+
+    fn order(&self, order: Order) {
+        let connections: Vec<_> = self.connections.lock().values().cloned().collect();
+        connections
+            .iter()
+            .filter_map(Weak::upgrade)
+            .for_each(|each| each.order(order));
+    }
+
+    async fn await_room(&self) {
+        loop {
+            let closed = self.closed_one.notified();
+            if self.open.load(Ordering::SeqCst) < self.max_connections {
+                return;
+            }
+            self.tell_full(&format!(
+                "{} connections are open, as many as max_connections allows: \
+                 accepting pauses until one closes",
+                self.max_connections
+            ));
+            closed.await;
+        }
+    }
+
+    /// One line for each time that it is full, not for each connection.
+    fn tell_full(&self, text: &str) {
+        if !self.full_told.swap(true, Ordering::Relaxed) {
+            self.log.warn(text);
+        }
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared")
+            .field("open", &self.open)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A connection's place in the registry.
+pub(crate) struct Registration {
+    shared: Arc<Shared>,
+    id: u64,
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.shared.connections.lock().remove(&self.id);
+    }
+}
+
+/// Counts a connection as open, as long as it lives.
+#[derive(Debug)]
+pub(crate) struct Permit {
+    shared: Arc<Shared>,
+}
+
+impl Permit {
+    fn new(shared: &Arc<Shared>) -> Self {
+        shared.open.fetch_add(1, Ordering::SeqCst);
+        Self {
+            shared: shared.clone(),
+        }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let left = self.shared.open.fetch_sub(1, Ordering::SeqCst) - 1;
+        self.shared.closed_one.notify_waiters();
+        if left == 0 {
+            self.shared
+                .idle_waiters
+                .lock()
+                .drain(..)
+                .for_each(Waker::wake);
+        }
+    }
+}

@@ -1,0 +1,525 @@
+//! The two directions of a streaming body, each bounded in bytes: [`Outbox`] from the
+//! application to the client, [`Inbox`] the other way for a connection that has switched
+//! protocols.
+//!
+//! Writers are any threads; the reader is the task of the connection. One write is contiguous:
+//! writers that must wait stand in line, and only the first may append.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+use bytes::{Buf, Bytes, BytesMut};
+use parking_lot::Mutex;
+
+use crate::{
+    config::SlowConsumer,
+    error::{Error, Kind, Result},
+    queue::Queue,
+    wakeups::Wakeups,
+};
+
+/// Why the client of a stream is no longer there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gone {
+    /// It has closed the connection.
+    Closed,
+    /// It has reset the connection, or the network did.
+    Reset,
+    /// It took nothing for longer than the write time-out, or too little.
+    TimedOut,
+    /// The server stopped before the stream had ended.
+    Stopped,
+}
+
+impl Gone {
+    /// The error that a write raises from now on.
+    pub fn to_error(self) -> Error {
+        let message = match self {
+            Gone::Closed => "the client has closed the connection",
+            Gone::Reset => "the client has reset the connection",
+            Gone::TimedOut => "the client did not take what was written to it in time",
+            Gone::Stopped => "the server stops",
+        };
+        let number = match self {
+            Gone::Closed | Gone::Stopped => libc::EPIPE,
+            Gone::Reset | Gone::TimedOut => libc::ECONNRESET,
+        };
+        Error::with_source(
+            Kind::Gone,
+            message,
+            std::io::Error::from_raw_os_error(number),
+        )
+    }
+}
+
+/// The end of a stream that somebody asked to be told of.
+#[derive(Clone, Copy, Debug)]
+pub struct Ended {
+    /// The number of the exchange.
+    pub id: u64,
+    /// Why; `None` after a local close.
+    pub gone: Option<Gone>,
+}
+
+/// Where the ends of streams are told.
+pub type EndedQueue = Queue<Ended>;
+
+/// What the reader of an [`Outbox`] receives.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// All that was written since the last time.
+    Data(Bytes),
+    /// The end, as the application wanted it.
+    Finished,
+    /// The application broke off: the client must see it.
+    Aborted,
+}
+
+/// Bytes on their way from the application to the client.
+pub struct Outbox {
+    id: u64,
+    state: Mutex<State>,
+    wakeups: Arc<Wakeups>,
+    ended: Arc<EndedQueue>,
+}
+
+struct State {
+    buffer: BytesMut,
+    capacity: usize,
+    policy: SlowConsumer,
+    end: Option<End>,
+    gone: Option<Gone>,
+    reader: Option<Waker>,
+    line: VecDeque<Writer>,
+    next_ticket: u64,
+    watched: bool,
+    /// Nothing more is taken: see [`Outbox::overflow`].
+    full: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Finished,
+    Aborted,
+}
+
+struct Writer {
+    ticket: u64,
+    waker: Option<Waker>,
+}
+
+/// A write that waits for room. Dropping it gives its place in the line up; what was appended
+/// stays.
+pub struct PendingWrite<'a> {
+    outbox: &'a Outbox,
+    data: Bytes,
+    ticket: u64,
+}
+
+impl Outbox {
+    pub(crate) fn new(
+        id: u64,
+        capacity: usize,
+        policy: SlowConsumer,
+        wakeups: Arc<Wakeups>,
+        ended: Arc<EndedQueue>,
+    ) -> Self {
+        let state = State {
+            buffer: BytesMut::new(),
+            capacity: capacity.max(1),
+            policy,
+            end: None,
+            gone: None,
+            reader: None,
+            line: VecDeque::new(),
+            next_ticket: 0,
+            watched: false,
+            full: false,
+        };
+        Self {
+            id,
+            state: Mutex::new(state),
+            wakeups,
+            ended,
+        }
+    }
+
+    /// The number of the exchange that the stream belongs to.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// From now on what is written is dropped: the response has all the bytes that its
+    /// content-length announced.
+    pub(crate) fn overflow(&self) {
+        let mut state = self.state.lock();
+        state.full = true;
+        state.buffer = BytesMut::new();
+        let line = std::mem::take(&mut state.line);
+        drop(state);
+        line.into_iter()
+            .filter_map(|writer| writer.waker)
+            .for_each(Waker::wake);
+    }
+
+    /// Appends `data` without waiting; `Some` is what must wait for room, under `Block`.
+    ///
+    /// # Errors
+    /// The stream is closed, the client has gone, or the buffer is full and the policy is not
+    /// to wait. Then nothing of `data` was appended.
+    pub fn write(&self, data: &[u8]) -> Result<Option<PendingWrite<'_>>> {
+        let mut state = self.state.lock();
+        state.check()?;
+        if data.is_empty() || state.full {
+            return Ok(None);
+        }
+        let room = state.room();
+        if state.line.is_empty() && data.len() <= room {
+            state.append(data);
+            self.wake_reader(state);
+            return Ok(None);
+        }
+        let fits_alone = state.line.is_empty() && state.buffer.is_empty();
+        match state.policy {
+            SlowConsumer::Raise if !fits_alone => Err(full(data.len(), &state)),
+            SlowConsumer::Disconnect if !fits_alone => {
+                self.end(state, Some(End::Aborted), Some(Gone::TimedOut));
+                Err(Gone::TimedOut.to_error())
+            }
+            _ => {
+                let now = if state.line.is_empty() { room } else { 0 };
+                state.append(&data[..now]);
+                let ticket = state.next_ticket;
+                state.next_ticket += 1;
+                state.line.push_back(Writer {
+                    ticket,
+                    waker: None,
+                });
+                self.wake_reader(state);
+                let data = Bytes::copy_from_slice(&data[now..]);
+                Ok(Some(PendingWrite {
+                    outbox: self,
+                    data,
+                    ticket,
+                }))
+            }
+        }
+    }
+
+    /// Appends as much of `data` as there is room for; 0: none.
+    ///
+    /// # Errors
+    /// The stream is closed, or the client has gone.
+    pub fn write_some(&self, data: &[u8]) -> Result<usize> {
+        let mut state = self.state.lock();
+        state.check()?;
+        if state.full {
+            return Ok(data.len());
+        }
+        if !state.line.is_empty() {
+            return Ok(0);
+        }
+        let length = data.len().min(state.room());
+        state.append(&data[..length]);
+        self.wake_reader(state);
+        Ok(length)
+    }
+
+    /// Ends the stream as it should end. May be called again.
+    pub fn finish(&self) {
+        self.end(self.state.lock(), Some(End::Finished), None);
+    }
+
+    /// Ends the stream so that the client sees it as broken. A stream that has ended stays as
+    /// it is.
+    pub fn abort(&self) {
+        self.end(self.state.lock(), Some(End::Aborted), None);
+    }
+
+    /// Notes that the client has gone. The first reason stays.
+    pub(crate) fn set_gone(&self, gone: Gone) {
+        self.end(self.state.lock(), None, Some(gone));
+    }
+
+    /// Why the client has gone, if it has.
+    pub fn gone(&self) -> Option<Gone> {
+        self.state.lock().gone
+    }
+
+    /// Whether nothing can be written any more, for whatever reason.
+    pub fn is_closed(&self) -> bool {
+        self.state.lock().is_ended()
+    }
+
+    /// Whether this side has closed the stream.
+    pub fn is_finished(&self) -> bool {
+        self.state.lock().end.is_some()
+    }
+
+    /// Sets what a write does that finds the buffer full.
+    pub fn set_policy(&self, policy: SlowConsumer) {
+        self.state.lock().policy = policy;
+    }
+
+    /// Asks to be told of the end in the queue of ended streams; at once, when it has ended.
+    pub fn watch(&self) {
+        let mut state = self.state.lock();
+        if state.is_ended() {
+            let gone = state.reason();
+            drop(state);
+            self.tell(gone);
+        } else {
+            state.watched = true;
+        }
+    }
+
+    fn tell(&self, gone: Option<Gone>) {
+        // Unbounded, and closed only when nobody listens any more.
+        let _ = self.ended.push(Ended { id: self.id, gone });
+    }
+
+    /// Takes what was written since the last call, or the end.
+    pub(crate) fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Taken> {
+        let mut state = self.state.lock();
+        if state.end == Some(End::Aborted) || state.gone.is_some() {
+            return Poll::Ready(Taken::Aborted);
+        }
+        if !state.buffer.is_empty() {
+            // The whole allocation goes: a stream at rest keeps no buffer.
+            let data = std::mem::take(&mut state.buffer).freeze();
+            let writer = state
+                .line
+                .front_mut()
+                .and_then(|writer| writer.waker.take());
+            drop(state);
+            if let Some(writer) = writer {
+                writer.wake();
+            }
+            return Poll::Ready(Taken::Data(data));
+        }
+        if state.end == Some(End::Finished) {
+            return Poll::Ready(Taken::Finished);
+        }
+        match &mut state.reader {
+            Some(reader) => reader.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
+
+    fn end(
+        &self,
+        mut state: parking_lot::MutexGuard<'_, State>,
+        end: Option<End>,
+        gone: Option<Gone>,
+    ) {
+        let before = state.is_ended();
+        state.end = state.end.or(end);
+        state.gone = state.gone.or(gone);
+        if before && end.is_some() {
+            return;
+        }
+        let line = std::mem::take(&mut state.line);
+        let tell = !before && std::mem::take(&mut state.watched);
+        let gone = state.reason();
+        self.wake_reader(state);
+        line.into_iter()
+            .filter_map(|writer| writer.waker)
+            .for_each(Waker::wake);
+        if tell {
+            self.tell(gone);
+        }
+    }
+
+    fn wake_reader(&self, mut state: parking_lot::MutexGuard<'_, State>) {
+        let reader = state.reader.take();
+        drop(state);
+        if let Some(reader) = reader {
+            self.wakeups.wake(reader);
+        }
+    }
+}
+
+fn full(length: usize, state: &State) -> Error {
+    let message = format!(
+        "the client reads too slowly: {} bytes wait for it and there is no room for {length} more",
+        state.buffer.len()
+    );
+    Error::new(Kind::SlowConsumer, message)
+}
+
+impl State {
+    fn room(&self) -> usize {
+        self.capacity.saturating_sub(self.buffer.len())
+    }
+
+    fn append(&mut self, data: &[u8]) {
+        self.buffer.extend_from_slice(data);
+    }
+
+    fn is_ended(&self) -> bool {
+        self.end.is_some() || self.gone.is_some()
+    }
+
+    /// What ended the stream: a client that went before the local close.
+    fn reason(&self) -> Option<Gone> {
+        if self.end == Some(End::Finished) {
+            None
+        } else {
+            self.gone
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        match (self.end, self.gone) {
+            (Some(_), _) => Err(Error::new(Kind::Closed, "closed stream")),
+            (None, Some(gone)) => Err(gone.to_error()),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+impl PendingWrite<'_> {
+    /// Appends as room comes; ready when all was appended.
+    ///
+    /// # Errors
+    /// The stream ended, or the client went, before all was appended.
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let mut state = self.outbox.state.lock();
+        if let Err(error) = state.check() {
+            return Poll::Ready(Err(error));
+        }
+        if state.full {
+            self.data.clear();
+        }
+        let first = state
+            .line
+            .front()
+            .is_some_and(|writer| writer.ticket == self.ticket);
+        if first {
+            let length = self.data.len().min(state.room());
+            state.append(&self.data[..length]);
+            self.data.advance(length);
+        }
+        if self.data.is_empty() {
+            self.outbox.wake_reader(state);
+            return Poll::Ready(Ok(()));
+        }
+        let ticket = self.ticket;
+        if let Some(writer) = state.line.iter_mut().find(|writer| writer.ticket == ticket) {
+            writer.waker = Some(cx.waker().clone());
+        }
+        self.outbox.wake_reader(state);
+        Poll::Pending
+    }
+}
+
+impl Drop for PendingWrite<'_> {
+    fn drop(&mut self) {
+        let mut state = self.outbox.state.lock();
+        state.line.retain(|writer| writer.ticket != self.ticket);
+        let next = state
+            .line
+            .front_mut()
+            .and_then(|writer| writer.waker.take());
+        drop(state);
+        if let Some(next) = next {
+            next.wake();
+        }
+    }
+}
+
+impl fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outbox")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Bytes on their way from the client to the application, behind a 101.
+#[derive(Default)]
+pub(crate) struct Inbox {
+    state: Mutex<InboxState>,
+}
+
+#[derive(Default)]
+struct InboxState {
+    buffer: BytesMut,
+    ended: Option<Option<Gone>>,
+    reader: Option<Waker>,
+    feeder: Option<Waker>,
+}
+
+/// How much the client may send that the application has not read, in bytes.
+const INBOX_LIMIT: usize = 64 * 1024;
+
+impl Inbox {
+    /// Ready when there is room for more.
+    pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.state.lock();
+        if state.buffer.len() < INBOX_LIMIT {
+            return Poll::Ready(());
+        }
+        state.feeder = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// Adds what came.
+    pub(crate) fn feed(&self, data: &[u8]) {
+        let mut state = self.state.lock();
+        state.buffer.extend_from_slice(data);
+        let reader = state.reader.take();
+        drop(state);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+    }
+
+    /// Notes the end: `None` for an EOF.
+    pub(crate) fn end(&self, gone: Option<Gone>) {
+        let mut state = self.state.lock();
+        if state.ended.is_none() {
+            state.ended = Some(gone);
+        }
+        let reader = state.reader.take();
+        drop(state);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+    }
+
+    /// Takes all that has come; `None` at the end.
+    pub(crate) fn poll_receive(
+        &self,
+        cx: &mut Context<'_>,
+        wakeups: &Wakeups,
+    ) -> Poll<Result<Option<Bytes>>> {
+        let mut state = self.state.lock();
+        if !state.buffer.is_empty() {
+            let data = std::mem::take(&mut state.buffer).freeze();
+            let feeder = state.feeder.take();
+            drop(state);
+            if let Some(feeder) = feeder {
+                wakeups.wake(feeder);
+            }
+            return Poll::Ready(Ok(Some(data)));
+        }
+        match state.ended {
+            Some(None) => Poll::Ready(Ok(None)),
+            Some(Some(gone)) => Poll::Ready(Err(gone.to_error())),
+            None => {
+                state.reader = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "stream_tests.rs"]
+mod tests;
