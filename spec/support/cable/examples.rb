@@ -281,6 +281,7 @@ RSpec.shared_examples "ActionCable at the server's end" do
   it "sends every client a close frame, and ends as soon as they have gone" do
     application = boot
     clients = Array.new(5) { visit(application).join(room) }
+    eventually { expect(application.connections).to eq(5) }
     application.server.signal(:TERM)
     eventually { clients.all? { |client| client.socket.ended? } }
     expect(clients.map { |client| client.frames.last })
@@ -294,6 +295,7 @@ RSpec.shared_examples "ActionCable at the server's end" do
     File.write(configuration, "drain_timeout 1\n")
     application = boot(args: ["-C", configuration])
     client = visit(application, listening: false)
+    eventually { expect(application.connections).to eq(1) }
     application.server.signal(:TERM)
     expect(application.server.wait(10).exitstatus).to eq(0)
     client.socket.listen
