@@ -46,7 +46,7 @@ module Penstock # rubocop:disable Style/Documentation -- described in lib/pensto
         nil
       end
 
-      # Runs the hooks, and then the block, while which the built-in ones run again and again.
+      # Runs the hooks, and then the block, while which the built-in ones run again and again; then these finish.
       # @param deadline [Float, nil] when the drain ends, by the monotonic clock in seconds; nil: never.
       # @param log [#call] called with one line for each hook that raises or is not waited for any longer.
       # @yield the rest of the drain.
@@ -59,13 +59,14 @@ module Penstock # rubocop:disable Style/Documentation -- described in lib/pensto
         yield
       ensure
         again&.kill&.join
-        BUILT_IN.each(&:undo)
+        last = [deadline || (now + INTERVAL), now + LEAST].max
+        BUILT_IN.each { |hook| guard(hook, log) { hook.finish(last) } }
       end
 
       private
 
       def call(hook, deadline, log)
-        thread = Thread.new { guard(hook, log) }
+        thread = Thread.new { guard(hook, log) { hook.call } }
         thread.name = "penstock on_drain"
         return if thread.join(deadline && [(deadline - now) / 2, LEAST].max)
 
@@ -74,7 +75,7 @@ module Penstock # rubocop:disable Style/Documentation -- described in lib/pensto
 
       # What kills the thread or throws ends the hook alone, since it has the thread for itself.
       def guard(hook, log)
-        hook.call
+        yield
       rescue Exception => e # rubocop:disable Lint/RescueException -- whatever a hook raises, the drain goes on.
         log.call("on_drain: #{title(hook)} raised #{e.class}: #{e.message} (#{e.backtrace&.first})")
       end
@@ -82,7 +83,7 @@ module Penstock # rubocop:disable Style/Documentation -- described in lib/pensto
       def repeat(log)
         loop do
           sleep INTERVAL
-          BUILT_IN.each { |hook| guard(hook, log) }
+          BUILT_IN.each { |hook| guard(hook, log) { hook.call } }
         end
       end
 

@@ -12,7 +12,7 @@ module Penstock
   class RackOptions
     # What these three pass and Penstock has no use for, or is their own business (the pid file).
     FOREIGN = %i[
-      AccessLog DoNotReverseLookup app binding builder caching config daemonize early_hints heapfile include log_stdout pid
+      AccessLog DoNotReverseLookup app binding builder caching config daemonize heapfile include log_stdout pid
       profile_file profile_mode require restart_cmd server signals user_supplied_options using warn
     ].freeze
 

@@ -86,9 +86,23 @@ RSpec.describe Penstock::DrainHooks do
     expect(Thread.list - threads).to eq []
   end
 
-  it "undoes what built-in hooks have changed once the drain is over, also when it raises" do
-    described_class::BUILT_IN.each { |hook| allow(hook).to receive(:undo) { called << :undone } }
-    expect { run { raise IOError } }.to raise_error(IOError)
-    expect(items(called)).to eq %i[undone undone]
+  it "has the built-in hooks finish once the drain is over, by the deadline, also when it raises" do
+    described_class::BUILT_IN.each { |hook| allow(hook).to receive(:finish) { |deadline| called << (deadline - now) } }
+    expect { run(5) { raise IOError } }.to raise_error(IOError)
+    expect(items(called)).to match [be_between(4, 5), be_between(4, 5)]
+  end
+
+  it "gives the built-in hooks a moment to finish where the deadline has passed" do
+    described_class::BUILT_IN.each { |hook| allow(hook).to receive(:finish) { |deadline| called << (deadline - now) } }
+    run(-60) { :rest }
+    expect(items(called)).to match [be_between(0, 0.1), be_between(0, 0.1)]
+  end
+
+  it "goes on where a built-in hook cannot finish" do
+    allow(described_class::BUILT_IN.first).to receive(:finish).and_raise("no luck")
+    allow(described_class::BUILT_IN.last).to receive(:finish) { called << :finished }
+    expect(run { :rest }).to eq :rest
+    expect(items(called)).to eq [:finished]
+    expect(items(lines)).to contain_exactly(/Penstock::DrainHooks::ActionCable raised RuntimeError: no luck/)
   end
 end

@@ -94,6 +94,7 @@ RSpec.describe Penstock::RackOptions do
       { Silent: true } => { quiet: true },
       { Verbose: true } => { access_log: true },
       { quiet: true } => { quiet: true },
+      { early_hints: true } => { early_hints: true },
       { drain_timeout: "1.5" } => { drain_timeout: 1.5 },
       { write_timeout: "nil" } => { write_timeout: nil },
       { bind: "unix:///a" } => { bind: ["unix:///a"] },

@@ -16,7 +16,7 @@ RSpec.describe Penstock::Settings do
       http2_ping_interval: 20, http2_ping_timeout: 20, http2_max_pending_resets: 20, http2_max_local_resets: 256,
       send_buffer_bytes: 262_144, slow_consumer: :block, linger_timeout: 5, linger_total: 30,
       queue_size: 1024, queue_timeout: 30, backlog: 1024, boot_timeout: 60, worker_timeout: 60, worker_check_interval: 5,
-      respawn_backoff: 0.1..5, tls_min_version: :"1.2", alpn: %w[h2 http/1.1], underscore_headers: :drop,
+      respawn_backoff: 0.1..5, tls_min_version: :"1.2", alpn: %w[h2 http/1.1], underscore_headers: :drop, early_hints: false,
       trusted_proxies: %w[127.0.0.0/8 ::1 unix], proxy_protocol: false, methods: :known
     }.each do |name, value|
       it("has #{name} at #{value.inspect}") { expect(described_class.new.public_send(name)).to eq value }

@@ -16,13 +16,14 @@ module Penstock
 
           pause
           # The library keeps no list of its clients that others could read.
-          ObjectSpace.each_object(::MessageBus::Client).to_a.each { |client| finish(client) }
+          ObjectSpace.each_object(::MessageBus::Client).to_a.each { |client| answer(client) }
           nil
         end
 
         # Lets polls wait again, for a process that lives on without this server.
+        # @param _deadline [Float] not needed: it takes no time.
         # @return [void]
-        def undo
+        def finish(_deadline)
           @paused.each { |bus| bus.long_polling_enabled = true }
           @paused.clear
         end
@@ -36,7 +37,7 @@ module Penstock
         end
 
         # A client that takes nothing would make the write wait, and with it all the others; the drain's deadline ends it.
-        def finish(client)
+        def answer(client)
           return if client.closed? || !writable?(client.io)
 
           client.synchronize { client.close unless client.closed? }
