@@ -80,6 +80,7 @@ RSpec.describe "The chat that bin/serve serves" do
       ada.wait_for({ author: "Grace", way: "ActionCable", text: "Two ways, one server." })
       ada.say("And no thread waits for either of us.", way: "MessageBus")
       grace.wait_for({ author: "Ada", way: "MessageBus", text: "And no thread waits for either of us." })
+      eventually { expect(tabs.map { |tab| tab.messages.size }).to eq([4, 4]) }
 
       Chat::Picture.new(@browser, tabs).write(path)
       expect(File.binread(path, 8)).to eq("\x89PNG\r\n\x1A\n".b)

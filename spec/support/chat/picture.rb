@@ -38,7 +38,8 @@ module Chat
     private
 
     def shot(page, scheme)
-      page.command("Emulation.setEmulatedMedia", features: [{ name: "prefers-color-scheme", value: scheme }])
+      media = { "prefers-color-scheme" => scheme, "prefers-reduced-motion" => "reduce" }
+      page.command("Emulation.setEmulatedMedia", features: media.map { |name, value| { name: name, value: value } })
       page.evaluate("document.activeElement.blur()")
       resize(page, WIDTH, HEIGHT)
       page.screenshot(format: "png", encoding: :base64)
