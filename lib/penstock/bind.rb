@@ -8,7 +8,7 @@ module Penstock
   # A place to listen at, as a URL names it.
   #
   # * `kind`: :tcp, :unix or :fd
-  # * `host`: (tcp) a name or an address, IPv6 without brackets. The address `::` stands for all addresses of both families
+  # * `host`: (tcp) a name or an address, IPv6 without brackets
   # * `port`: (tcp) Integer; 0 lets the system pick one
   # * `path`: (unix) String
   # * `umask`, `mode`: (unix) Integer; nil leaves them to the process
@@ -24,8 +24,9 @@ module Penstock
       end
     end
 
-    # @return [Array<Bind>] this place with addresses in place of a host's name. `localhost` is 127.0.0.1, and ::1 where the
-    #   machine has it; with port 0 it is 127.0.0.1 alone, since two sockets would get two ports.
+    # @return [Array<Bind>] this place as sockets of one address each: `localhost` is 127.0.0.1, and ::1 where the machine has
+    #   it; `::` is all addresses of both families, as Puma takes it. With port 0 each is one socket, since two would get two
+    #   ports.
     # @raise [ConfigurationError] if the name is not known.
     def resolve
       return [self] unless kind == :tcp
@@ -36,17 +37,16 @@ module Penstock
     private
 
     def addresses
-      return localhost if host == "localhost"
-
-      Addrinfo.getaddrinfo(host, nil, nil, :STREAM).map(&:ip_address).uniq
+      case host
+      when "localhost" then both?(&:ipv6_loopback?) ? %w[127.0.0.1 ::1] : %w[127.0.0.1]
+      when "::" then both?(&:ipv6?) ? %w[0.0.0.0 ::] : %w[::]
+      else Addrinfo.getaddrinfo(host, nil, nil, :STREAM).map(&:ip_address).uniq
+      end
     rescue SocketError => e
       raise ConfigurationError, "bind #{self}: #{e.message}; give an address of this machine in place of #{host}"
     end
 
-    def localhost
-      both = port != 0 && Socket.ip_address_list.any?(&:ipv6_loopback?)
-      both ? %w[127.0.0.1 ::1] : %w[127.0.0.1]
-    end
+    def both?(&) = port != 0 && Socket.ip_address_list.any?(&)
   end
 
   # Reading of URLs, and where to listen without one.
@@ -78,14 +78,14 @@ module Penstock
     # @return [Bind] the place where nothing is bound: both loopback addresses, or all addresses. A machine without IPv6 has
     #   those of IPv4 alone.
     def self.default(port, development:, backlog: nil)
-      host = development ? "localhost" : everywhere
+      host = development ? "localhost" : everywhere(port)
       new(kind: :tcp, host: host, port: port, backlog: backlog).freeze
     end
 
     class << self
       private
 
-      def everywhere = Socket.ip_address_list.any?(&:ipv6?) ? "::" : "0.0.0.0"
+      def everywhere(port) = port != 0 && Socket.ip_address_list.any?(&:ipv6?) ? "::" : "0.0.0.0"
 
       def read(scheme, rest)
         case scheme

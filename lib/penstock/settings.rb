@@ -40,13 +40,13 @@ module Penstock
     # @return [Hash{Symbol => Object}] all values by name.
     def to_h = @values.dup
 
-    # @return [Array<Bind>] where to listen, with addresses in place of names: `bind`, or `port` by the environment where
-    #   nothing is bound.
+    # @return [Array<Bind>] where to listen, an address for each socket and none twice: `bind`, or `port` by the environment
+    #   where nothing is bound.
     # @raise [ConfigurationError] if a host name cannot be resolved.
     def binds
-      return @parsed.flat_map(&:resolve) if @parsed.any?
-
-      [Bind.default(port, development: environment == "development", backlog: backlog)].flat_map(&:resolve)
+      places = @parsed
+      places = [Bind.default(port, development: environment == "development", backlog: backlog)] if places.empty?
+      places.flat_map(&:resolve).uniq(&:to_s)
     end
   end
 end

@@ -76,13 +76,18 @@ RSpec.describe Penstock::Bind do
       expect(resolved("tcp://localhost:80")).to eq %w[tcp://127.0.0.1:80]
     end
 
+    it "makes all addresses of both families of ::" do
+      machine_with("127.0.0.1", "::1")
+      expect(resolved("tcp://[::]:80")).to eq %w[tcp://0.0.0.0:80 tcp://[::]:80]
+    end
+
     it "binds one socket for port 0, since two would get two ports" do
       machine_with("127.0.0.1", "::1")
-      expect(resolved("tcp://localhost:0")).to eq %w[tcp://127.0.0.1:0]
+      expect(resolved("tcp://localhost:0") + resolved("tcp://[::]:0")).to eq %w[tcp://127.0.0.1:0 tcp://[::]:0]
     end
 
     it "leaves addresses, paths and descriptors as they are" do
-      urls = %w[tcp://127.0.0.1:1 tcp://[::]:1 unix:///a fd://7]
+      urls = %w[tcp://127.0.0.1:1 tcp://0.0.0.0:1 tcp://[::1]:1 unix:///a fd://7]
       expect(urls.flat_map { |url| resolved(url) }).to eq urls
     end
 
@@ -104,9 +109,15 @@ RSpec.describe Penstock::Bind do
       expect(place(development: true)).to eq %w[tcp://127.0.0.1:9292 tcp://[::1]:9292]
     end
 
-    it "is one socket for all addresses of both families elsewhere" do
+    it "is all addresses of both families elsewhere" do
       machine_with("127.0.0.1", "::1")
-      expect(place(development: false)).to eq %w[tcp://[::]:9292]
+      expect(place(development: false)).to eq %w[tcp://0.0.0.0:9292 tcp://[::]:9292]
+    end
+
+    it "is one socket for port 0" do
+      machine_with("127.0.0.1", "::1")
+      sockets = [true, false].flat_map { |development| described_class.default(0, development: development).resolve }
+      expect(sockets.map(&:to_s)).to eq %w[tcp://127.0.0.1:0 tcp://0.0.0.0:0]
     end
 
     it "is all addresses of IPv4 on a machine without IPv6" do

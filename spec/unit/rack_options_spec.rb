@@ -37,7 +37,7 @@ RSpec.describe Penstock::RackOptions do
 
     it "is all addresses of both families outside of development" do
       production = rackup.merge(environment: "production", Host: "0.0.0.0")
-      expect(places(production)).to eq(%w[tcp://[::]:9292]).or eq(%w[tcp://0.0.0.0:9292])
+      expect(places(production)).to eq(%w[tcp://0.0.0.0:9292 tcp://[::]:9292]).or eq(%w[tcp://0.0.0.0:9292])
     end
   end
 

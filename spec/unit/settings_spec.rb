@@ -78,7 +78,12 @@ RSpec.describe Penstock::Settings do
 
     it "is the port on all addresses elsewhere" do
       binds = described_class.new(port: 80, environment: "test").binds
-      expect(binds.map(&:to_s)).to eq(["tcp://[::]:80"]).or eq(["tcp://0.0.0.0:80"])
+      expect(binds.map(&:to_s)).to eq(%w[tcp://0.0.0.0:80 tcp://[::]:80]).or eq(%w[tcp://0.0.0.0:80])
+    end
+
+    it "is no address twice" do
+      binds = described_class.new(bind: %w[tcp://127.0.0.1:80 tcp://localhost:80 unix:///a unix:///a]).binds
+      expect(binds.map(&:to_s) - ["tcp://[::1]:80"]).to eq %w[tcp://127.0.0.1:80 unix:///a]
     end
 
     it "is looked at before the server starts" do
