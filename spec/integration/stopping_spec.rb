@@ -1,5 +1,7 @@
 # frozen_string_literal: true
 
+require "support/cable/examples"
+
 RSpec.describe "Stopping the process" do
   # An application for each way to be busy.
   busy = <<~RUBY
@@ -170,6 +172,66 @@ RSpec.describe "Stopping the process" do
       server.signal(:TERM)
       expect(server.wait.exitstatus).to eq 0
       expect(server.output).to match(/on_drain: the hook of \S+penstock\.rb:2 takes too long/)
+    end
+  end
+
+  # Applications that know nothing of a server, and have no line about its end.
+  describe "with what a library keeps open" do
+    include_context "with ActionCable"
+
+    # MessageBus without Rails; a gate keeps a poll on its way.
+    bus = <<~RUBY
+      require "logger"
+      require "message_bus"
+      MessageBus.configure(backend: :memory, logger: Logger.new(IO::NULL), long_polling_interval: 300_000)
+      use(Class.new do
+        def initialize(app) = @app = app
+
+        def call(env)
+          File.read(env["HTTP_X_GATE"]) if env["HTTP_X_GATE"]
+          @app.call(env)
+        end
+      end)
+      use MessageBus::Rack::Middleware
+      run ->(_env) { [200, {}, ["ordinary"]] }
+    RUBY
+
+    # Begins a poll that is not chunked.
+    def poll(server, headers = {})
+      fields = { "content-type" => "application/x-www-form-urlencoded", "dont-chunk" => "true" }.merge(headers)
+      client = connect(server)
+      client.write(request_bytes("POST", "/message-bus/#{client.object_id}/poll", headers: fields, body: "%2Fa=0&__seq=1"))
+    end
+
+    it "answers the polls of MessageBus, and ends with the last one" do
+      server = start(bus, "drain_timeout #{long}")
+      clients = Array.new(5) { poll(server) }
+      eventually { expect(get(server, "/").status).to eq 200 and clients.all? { |client| client.received == "" } }
+      server.signal(:TERM)
+      expect(clients.map { |client| client.read_response.body }).to all eq "[]"
+      expect(elapsed { expect(server.wait.exitstatus).to eq 0 }).to be < 10
+    end
+
+    it "answers a poll of MessageBus that was on its way" do
+      server = start(bus, "drain_timeout #{long}")
+      gate = File.join(temporary_folder, "gate")
+      File.mkfifo(gate)
+      client = poll(server, "x-gate" => gate)
+      File.open(gate, "w") do # Opened only when the application reads it.
+        server.signal(:TERM)
+        draining(server)
+      end
+      expect(client.read_response.body).to eq "[]"
+      expect(elapsed { expect(server.wait.exitstatus).to eq 0 }).to be < 10
+    end
+
+    it "runs `unsubscribed` in the channels of ActionCable" do
+      application = boot
+      clients = Array.new(5) { visit(application).join(room) }
+      application.server.signal(:TERM)
+      eventually { clients.all? { |client| client.socket.ended? } }
+      expect(application.server.wait.exitstatus).to eq 0
+      expect(application.server.output.scan("RoomChannel stopped streaming from #{room}").size).to eq 5
     end
   end
 end

@@ -11,10 +11,6 @@ RSpec.describe Penstock::DrainHooks::MessageBus do
     MessageBus::Instance.new.tap { |bus| bus.configure(backend: :memory, logger: Logger.new(File::NULL)) }
   end
 
-  before { MessageBus.configure(logger: Logger.new(File::NULL)) }
-
-  after { described_class.finish(0) }
-
   # A client whose poll waits, and the other end of its socket.
   def poll(chunked: false)
     client = MessageBus::Client.new(client_id: "one", message_bus: bus)
@@ -52,19 +48,6 @@ RSpec.describe Penstock::DrainHooks::MessageBus do
     client, = poll
     client.io.close
     expect { described_class.call }.not_to raise_error
-  end
-
-  it "lets no further poll of any bus wait until it has finished" do
-    expect { described_class.call }.to change { [MessageBus, bus].map(&:long_polling_enabled?) }.to([false, false])
-    described_class.call
-    expect { described_class.finish(0) }.to change { [MessageBus, bus].map(&:long_polling_enabled?) }.to([true, true])
-  end
-
-  it "leaves a bus alone that lets no poll wait anyway" do
-    bus.long_polling_enabled = false
-    described_class.call
-    described_class.finish(0)
-    expect(bus).not_to be_long_polling_enabled
   end
 
   it "does nothing in an application without it" do
