@@ -10,6 +10,7 @@ class LiveApplication < Rails::Application
   config.root = __dir__
   config.eager_load = false
   config.secret_key_base = "a secret of the specs" * 4
+  config.logger = ActiveSupport::Logger.new($stdout) # and no file
   config.log_level = :fatal
   config.hosts.clear
   config.action_controller.default_protect_from_forgery = false
