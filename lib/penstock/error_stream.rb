@@ -39,6 +39,11 @@ module Penstock
     # @return [self] what was written is on its way already.
     def flush = self
 
+    # Closes nothing, since the log is the server's (Rack SPEC: it must never be closed). Logger takes for a device only
+    # what has this method.
+    # @return [nil]
+    def close = nil
+
     # Written at once, whatever is asked for.
     # @return [Boolean]
     attr_accessor :sync

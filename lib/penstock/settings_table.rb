@@ -69,6 +69,9 @@ module Penstock
       row[:methods, type.choice(:known, :any), :known,
           "Request methods that are served: known (GET HEAD POST PUT DELETE OPTIONS TRACE PATCH) or any but CONNECT"],
       row[:underscore_headers, type.choice(:drop), :drop, "What becomes of request headers with _ in their name: they are dropped"],
+      row[:early_hints, type::BOOLEAN, false,
+          "Whether the application may send a 103 (rack.early_hints); proxies that take it for the answer are still about",
+          flags: ["--early-hints"]],
       row[:trusted_proxies, type::PROXIES, %w[127.0.0.0/8 ::1 unix].freeze,
           'Peers whose X-Forwarded-Proto sets the scheme: addresses, networks, "unix"']
     ]
