@@ -11,8 +11,8 @@ module Penstock
     mib = 1024 * kib
     row = Setting.method(:new)
 
-    # Most connections by default: what the file descriptors of a process allow (its soft limit is raised to the hard one,
-    # see {OpenFiles}), less what the application needs for itself.
+    # Most connections by default: what the file descriptors of a process allow (its soft limit is raised to the hard one
+    # when a server starts), less what the application needs for itself.
     connections = lambda do |_values|
       (Process.getrlimit(:NOFILE).last - 128).clamp(1, 65_536)
     end
