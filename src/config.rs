@@ -1,7 +1,11 @@
 //! What the server is told: binds and limits. No value has a default here; the Ruby side has
 //! them, each in one place.
 
-use std::{os::fd::OwnedFd, path::PathBuf, time::Duration};
+use std::{
+    os::fd::{OwnedFd, RawFd},
+    path::PathBuf,
+    time::Duration,
+};
 
 /// Every limit of the server. `None` switches a limit off.
 #[derive(Clone, Debug)]
@@ -120,5 +124,10 @@ pub enum Bind {
         backlog: i32,
     },
     /// A listening socket that somebody else has made.
-    Fd(OwnedFd),
+    Fd {
+        /// The descriptor.
+        fd: OwnedFd,
+        /// The number under which whoever made it knows it.
+        number: RawFd,
+    },
 }

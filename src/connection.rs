@@ -156,7 +156,12 @@ impl Connection {
         let mut state = self.state.lock();
         state.fin_is_gone = fin_is_gone;
         state.phase = Phase::Busy;
-        state.interim.clear();
+        // An interim response that the task has not seen yet: its turn is before the head.
+        let interim = std::mem::take(&mut state.interim);
+        if !interim.is_empty() {
+            self.io
+                .send_interim(&interim, &mut Context::from_waker(Waker::noop()));
+        }
     }
 
     /// The response is through, or broken off.
@@ -264,7 +269,12 @@ impl Connection {
             let head = std::mem::take(&mut state.interim);
             self.io.send_interim(&head, cx);
         }
-        state.order
+        // A head that has half come is a request that is under way.
+        if state.order == Order::Drain && state.phase == Phase::Head {
+            Order::Serve
+        } else {
+            state.order
+        }
     }
 
     /// Whether hyper has to let go.

@@ -62,6 +62,8 @@ struct State {
     request: Option<Request>,
     input: Input,
     answer: Answer,
+    /// The answer's body is what is written to the outbox.
+    streams: bool,
     hijack: Hijack,
     service: Option<Waker>,
     /// A write time-out of this stream's own.
@@ -126,6 +128,7 @@ impl Inner {
                 request: Some(request),
                 input,
                 answer: Answer::None,
+                streams: false,
                 hijack: Hijack::None,
                 service: None,
                 write_timeout: None,
@@ -303,6 +306,7 @@ impl Exchange {
         if !matches!(state.hijack, Hijack::None) {
             return Err(Error::new(Kind::Misuse, "the connection was hijacked"));
         }
+        state.streams = matches!(body, Body::Stream);
         state.answer = Answer::Given(head, body);
         let service = state.service.take();
         drop(state);
@@ -451,13 +455,9 @@ impl Exchange {
         }
     }
 
-    /// Whether the request body was read to its end.
-    pub fn is_input_ended(&self) -> bool {
-        self.inner.reader.is_ended()
-    }
-
-    fn is_streaming(&self) -> bool {
-        self.is_answered() && !self.inner.outbox.is_closed()
+    /// Whether a streaming response is under way.
+    pub fn is_streaming(&self) -> bool {
+        self.inner.state.lock().streams && !self.inner.outbox.is_closed()
     }
 }
 

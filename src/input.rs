@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use parking_lot::Mutex;
@@ -85,6 +85,8 @@ struct State {
     received: u64,
     /// How long the application has waited for the client in all.
     waited: Duration,
+    /// The client has sent all of its body, and no part of it is still on its way.
+    complete: bool,
     failure: Option<(Kind, &'static str)>,
     trailers: Option<HeaderMap>,
     /// A place among the exchanges with unfinished bodies.
@@ -112,6 +114,7 @@ impl BodyReader {
             source: Source::Body(body),
             received,
             waited: Duration::ZERO,
+            complete: false,
             failure: None,
             trailers: None,
             permit: Some(permit),
@@ -130,6 +133,7 @@ impl BodyReader {
             source: Source::Ended,
             received: 0,
             waited: Duration::ZERO,
+            complete: true,
             failure: None,
             trailers: None,
             permit: None,
@@ -178,7 +182,10 @@ impl BodyReader {
                 Source::Body(body) => body,
             };
             match ready!(Pin::new(body).poll_frame(cx)) {
-                None => state.end(),
+                None => {
+                    state.complete = true;
+                    state.end();
+                }
                 Some(Err(_)) => {
                     return Poll::Ready(Err(state.fail(
                         Kind::Malformed,
@@ -206,11 +213,11 @@ impl BodyReader {
                             .sum();
                         if size > self.limits.max_trailers {
                             return Poll::Ready(Err(state.fail(
-                                Kind::TooLarge,
+                                Kind::Malformed,
                                 "the request's trailers are larger than max_trailer_bytes",
                             )));
                         }
-                        state.trailers = Some(trailers);
+                        state.trailers = Some(without_control_fields(trailers));
                     }
                 },
             }
@@ -241,10 +248,9 @@ impl BodyReader {
         Ok(())
     }
 
-    /// Whether the application has got everything.
-    pub(crate) fn is_ended(&self) -> bool {
-        let state = self.state.lock();
-        state.early.is_empty() && !matches!(state.source, Source::Body(_))
+    /// Whether the client has sent all of its body: else something may still be on its way.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.state.lock().complete
     }
 
     /// The trailers that came behind the body.
@@ -274,10 +280,36 @@ impl BodyReader {
         if let Source::Body(body) = state.end_source() {
             // A client that still waits for its 100 must not be asked for the body now.
             if !expects_continue {
-                runtime.spawn(tokio::time::timeout(patience, drain(body)));
+                runtime.spawn(async move {
+                    // Late or whole: the body is given up either way.
+                    let _ = tokio::time::timeout(patience, drain(body)).await;
+                });
             }
         }
     }
+}
+
+/// Fields that frame, route or authenticate a message have no meaning behind it, and an
+/// application must not take them for those of its head (RFC 9110 section 6.5.1).
+fn without_control_fields(mut trailers: HeaderMap) -> HeaderMap {
+    for name in [
+        header::AUTHORIZATION,
+        header::CONNECTION,
+        header::CONTENT_ENCODING,
+        header::CONTENT_LENGTH,
+        header::CONTENT_RANGE,
+        header::CONTENT_TYPE,
+        header::COOKIE,
+        header::EXPECT,
+        header::HOST,
+        header::TE,
+        header::TRAILER,
+        header::TRANSFER_ENCODING,
+        header::UPGRADE,
+    ] {
+        trailers.remove(name);
+    }
+    trailers
 }
 
 async fn drain(mut body: Incoming) {

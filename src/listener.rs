@@ -74,7 +74,7 @@ impl Bound {
                 let (listener, file) = bind_unix(&path, umask, mode, backlog)?;
                 BoundKind::Unix(listener, Some(file))
             }
-            Bind::Fd(fd) => inherit(fd)?,
+            Bind::Fd { fd, number } => inherit(fd, number)?,
         };
         Ok(Self { kind })
     }
@@ -224,8 +224,8 @@ fn remove_stale(path: &Path) -> io::Result<()> {
     }
 }
 
-fn inherit(fd: OwnedFd) -> Result<BoundKind> {
-    let shown = format!("fd://{}", fd.as_raw_fd());
+fn inherit(fd: OwnedFd, number: RawFd) -> Result<BoundKind> {
+    let shown = format!("fd://{number}");
     let fail = |error| failed(&shown, "the descriptor is no listening socket", error);
     let socket = SockRef::from(&fd);
     let listens = socket.is_listener().map_err(fail)?;

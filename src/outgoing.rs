@@ -208,6 +208,9 @@ impl HttpBody for Outgoing {
         if let Some(announced) = self.announced {
             return SizeHint::with_exact(announced);
         }
+        if self.dechunk.is_some() {
+            return SizeHint::default();
+        }
         match &self.source {
             Source::Empty => SizeHint::with_exact(0),
             Source::Full(bytes) => {

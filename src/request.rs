@@ -164,11 +164,16 @@ fn is_host(authority: &Authority) -> bool {
     let host = authority.host();
     let characters =
         |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=[]:".contains(&byte);
-    let port = text.strip_prefix(host).unwrap_or("").strip_prefix(':');
+    let rest = text.strip_prefix(host).unwrap_or("");
+    let port = rest.strip_prefix(':').unwrap_or("");
+    // `parse` would take a sign.
+    let digits = port.bytes().all(|byte| byte.is_ascii_digit());
+    let valid_port = port.is_empty() || (digits && port.parse::<u16>().is_ok());
     !host.is_empty()
         && !text.contains('@')
         && host.bytes().all(characters)
-        && port.is_none_or(|port| port.is_empty() || port.parse::<u16>().is_ok())
+        && (rest.is_empty() || rest.starts_with(':'))
+        && valid_port
 }
 
 #[cfg(test)]
@@ -194,6 +199,8 @@ mod tests {
             ("user@host", false),
             ("host:port", false),
             ("host:99999", false),
+            ("host:+80", false),
+            ("[::1]x", false),
             ("a/b", false),
         ] {
             let parts = parts("GET", "/", &[("host", host)]);

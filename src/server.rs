@@ -6,11 +6,11 @@ use std::{
     os::fd::RawFd,
     sync::{
         Arc, Weak,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     task::{Context, Poll, Waker},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use parking_lot::Mutex;
@@ -36,6 +36,9 @@ use crate::{
 
 /// Descriptors that are left to everything but connections.
 const RESERVED_DESCRIPTORS: u64 = 128;
+
+/// How long nothing is said of a server that stays full.
+const FULL_TOLD_EVERY: Duration = Duration::from_secs(60);
 
 /// Most connections where nothing else limits them.
 const MAX_CONNECTIONS: u64 = 65_536;
@@ -69,7 +72,7 @@ pub(crate) struct Shared {
     closed_one: Notify,
     idle_waiters: Mutex<Vec<Waker>>,
     connections: Mutex<HashMap<u64, Weak<Connection>>>,
-    full_told: AtomicBool,
+    full_told: Mutex<Option<Instant>>,
     pub(crate) fds: Arc<FdTable>,
 }
 
@@ -104,7 +107,7 @@ impl Server {
             closed_one: Notify::new(),
             idle_waiters: Mutex::new(Vec::new()),
             connections: Mutex::new(HashMap::new()),
-            full_told: AtomicBool::new(false),
+            full_told: Mutex::new(None),
             fds,
             config,
         };
@@ -301,7 +304,6 @@ async fn accept(listener: Listener, shared: Arc<Shared>) {
                 Ok((mut socket, peer, local)) => {
                     socket.list_in(&shared.fds);
                     Counters::add(&shared.counters.accepted);
-                    shared.full_told.store(false, Ordering::Relaxed);
                     let permit = Permit::new(&shared);
                     tokio::spawn(protocol::serve(socket, peer, local, shared.clone(), permit));
                 }
@@ -379,9 +381,11 @@ impl Shared {
         }
     }
 
-    /// One line for each time that it is full, not for each connection.
+    /// One line for a time in which it is full again and again, not for each connection.
     fn tell_full(&self, text: &str) {
-        if !self.full_told.swap(true, Ordering::Relaxed) {
+        let mut told = self.full_told.lock();
+        if told.is_none_or(|told| told.elapsed() >= FULL_TOLD_EVERY) {
+            *told = Some(Instant::now());
             self.log.warn(text);
         }
     }

@@ -30,16 +30,17 @@ pub(crate) async fn handle(
     let last = connection.request_begins();
     let server = connection.server.clone();
     let (parts, body) = request.into_parts();
+    let version = parts.version;
     let access = server
         .log
         .has_access()
         .then(|| AccessEntry::new(connection.peer, &parts.method, &parts.uri, parts.version));
     if let Err(status) = request::check(&parts, &server.config) {
-        return refuse(connection, access, status, !body.is_end_stream());
+        return refuse(connection, version, access, status, !body.is_end_stream());
     }
     let (input, reader) = match receive(&connection, &parts, body).await {
         Ok(input) => input,
-        Err(status) => return refuse(connection, access, status, true),
+        Err(status) => return refuse(connection, version, access, status, true),
     };
     let request = Request::new(parts);
     let inner = Inner::new(
@@ -60,8 +61,14 @@ pub(crate) async fn handle(
     {
         exchange.inner.withdraw();
         let access = inner.access.lock().take();
-        let unread = !exchange.is_input_ended();
-        return refuse(connection, access, StatusCode::SERVICE_UNAVAILABLE, unread);
+        let unread = !inner.reader.is_complete();
+        return refuse(
+            connection,
+            version,
+            access,
+            StatusCode::SERVICE_UNAVAILABLE,
+            unread,
+        );
     }
     let (head, body) = poll_fn(|cx| inner.poll_answer(cx)).await;
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
@@ -77,6 +84,7 @@ pub(crate) async fn handle(
 
 fn refuse(
     connection: Arc<Connection>,
+    version: Version,
     access: Option<AccessEntry>,
     status: StatusCode,
     unread: bool,
@@ -94,7 +102,7 @@ fn refuse(
         status: status.as_u16(),
         close_delimited: false,
     };
-    build(head, body, report)
+    build(version, head, body, report)
 }
 
 fn respond(
@@ -105,23 +113,28 @@ fn respond(
     last: bool,
 ) -> Response<Outgoing> {
     head.close |= last;
+    let version = exchange.version;
     // A body that is unread when the answer is there may still be on its way.
-    if !exchange.reader.is_ended() {
+    if !exchange.reader.is_complete() {
         connection.linger_on_close();
     }
     connection.answering(matches!(body, Body::Stream) && exchange.is_interactive());
-    let unknown_length = head.content_length.is_none() && matches!(body, Body::Stream);
+    let unknown_length =
+        head.content_length.is_none() && (head.chunked || matches!(body, Body::Stream));
+    // HTTP/1.0 has no chunks: the end of the connection is the end of the body.
+    let close_delimited = unknown_length && version == Version::HTTP_10;
+    head.close |= close_delimited;
     let report = Report {
         connection,
-        close_delimited: unknown_length && exchange.version == Version::HTTP_10,
+        close_delimited,
         exchange: Some(exchange),
         access: None,
         status: head.status.as_u16(),
     };
-    build(head, body, report)
+    build(version, head, body, report)
 }
 
-fn build(head: Head, body: Body, report: Report) -> Response<Outgoing> {
+fn build(version: Version, head: Head, body: Body, report: Report) -> Response<Outgoing> {
     let Head {
         status,
         mut headers,
@@ -137,6 +150,10 @@ fn build(head: Head, body: Body, report: Report) -> Response<Outgoing> {
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     }
     let mut response = Response::new(Outgoing::new(body, content_length, chunked, report));
+    // hyper overrules "close" towards HTTP/1.0, unless the answer says HTTP/1.0 too.
+    if close {
+        *response.version_mut() = version;
+    }
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response

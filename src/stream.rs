@@ -285,10 +285,12 @@ impl Outbox {
     /// Takes what was written since the last call, or the end.
     pub(crate) fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Taken> {
         let mut state = self.state.lock();
-        if state.end == Some(End::Aborted) || state.gone.is_some() {
+        // What was written before the application broke off has left: it is sent first.
+        let is_drained = state.buffer.is_empty();
+        if state.gone.is_some() || (state.end == Some(End::Aborted) && is_drained) {
             return Poll::Ready(Taken::Aborted);
         }
-        if !state.buffer.is_empty() {
+        if !is_drained {
             // The whole allocation goes: a stream at rest keeps no buffer.
             let data = std::mem::take(&mut state.buffer).freeze();
             let writer = state

@@ -18,9 +18,7 @@ module Penstock
     # @param buffer [String, nil] takes the bytes.
     # @return [String, nil] nil at the end where a length was given, and "" where none was.
     def read(length = nil, buffer = nil)
-      check
-      raise ArgumentError, "negative length #{length} given" if length&.negative?
-
+      check(length)
       fetch until @ended || (length && @buffer.bytesize >= length)
       data = take(length || @buffer.bytesize)
       return replace(buffer, data) unless length&.positive? && data.empty?
@@ -33,7 +31,7 @@ module Penstock
     # @return [String] what is there, one byte at least.
     # @raise [EOFError] at the end.
     def readpartial(maxlen, buffer = nil)
-      check
+      check(maxlen)
       fetch while @buffer.empty? && !@ended && maxlen.positive?
       partial(maxlen, buffer)
     end
@@ -43,7 +41,7 @@ module Penstock
     # @raise [IO::WaitReadable] where nothing is there yet.
     # @raise [EOFError] at the end.
     def read_nonblock(maxlen, buffer = nil, exception: true)
-      check
+      check(maxlen)
       return wait_readable(exception) if @buffer.empty? && !@ended && fetch_nonblock == :wait_readable
       return if @ended && @buffer.empty? && !exception
 
@@ -101,8 +99,9 @@ module Penstock
 
     private
 
-    def check
+    def check(length = nil)
       raise IOError, "not opened for reading" if @closed
+      raise ArgumentError, "negative length #{length} given" if length&.negative?
     end
 
     def fetch = accept(@stream.receive)
@@ -130,8 +129,10 @@ module Penstock
     end
 
     def partial(maxlen, buffer)
-      raise EOFError, "end of file reached" if @buffer.empty? && maxlen.positive?
-
+      if @buffer.empty? && maxlen.positive?
+        buffer&.clear
+        raise EOFError, "end of file reached"
+      end
       replace(buffer, take(maxlen))
     end
 

@@ -127,7 +127,14 @@ module Penstock
       @threads << thread("penstock worker #{number}") do
         worker.run
       ensure
-        @lock.synchronize { add_worker(number) unless @stopping } if Thread.current.status == "aborting"
+        replace_worker(number) if Thread.current.status == "aborting"
+      end
+    end
+
+    def replace_worker(number)
+      @lock.synchronize do
+        @threads.delete(Thread.current)
+        add_worker(number) unless @stopping
       end
     end
 
@@ -158,6 +165,7 @@ module Penstock
       threads.each { |thread| thread.join([deadline - now, 0].max) }
       threads.select(&:alive?).each(&:kill)
       threads.each { |thread| thread.join(PATIENCE) }
+      @threads.clear
     end
 
     def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)

@@ -56,7 +56,7 @@ module Penstock
     private
 
     def input
-      raise IOError, "closed stream" if finished?
+      raise IOError, finished? ? "closed stream" : "not opened for reading" if read_closed?
 
       @input ||= Input.new(self)
     end

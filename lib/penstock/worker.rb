@@ -16,15 +16,26 @@ module Penstock
       @development = development
     end
 
-    # Works until the server takes no more requests.
+    # Works until the server takes no more requests. What another thread raises in this one between two requests (a time-out
+    # that comes too late) must not cost the thread.
     # @return [void]
+    # @raise [ForkError] in a child process.
     def run
+      process_all
+    rescue ForkError
+      raise
+    rescue Exception => e # rubocop:disable Lint/RescueException -- see above.
+      @engine.log(:error, "penstock: an error reached a thread that was not calling the application\n#{text_of(e)}")
+      retry
+    end
+
+    private
+
+    def process_all
       while (env = @engine.take)
         process(env)
       end
     end
-
-    private
 
     def process(env)
       stream = env["penstock.stream"]
@@ -33,13 +44,14 @@ module Penstock
       Response.send(stream, status, headers, body) unless hijacked?(stream, status, body)
       settled = true
     rescue Exception => e # rubocop:disable Lint/RescueException -- the thread outlives whatever the application raises.
-      settled = true
       failure = e
-      fail_with(e, env, stream)
+      guard(env) do
+        fail_with(e, env, stream)
+        settled = true
+      end
     ensure
       break_off(stream) unless settled
-      close(env, body)
-      conclude(env, stream, status, headers, failure)
+      finish(env, stream, body, [status, headers, failure])
     end
 
     # After a full hijack what the application returns is ignored, but for the body's `close`.
@@ -75,15 +87,18 @@ module Penstock
       stream.answered? ? stream.abort : ErrorPage.refuse(stream, 500)
     end
 
-    def close(env, body)
-      guard(env) { body.close } if body.respond_to?(:close)
+    # Each step is taken also where the one before has killed the thread.
+    def finish(env, stream, body, result)
+      guard(env) { body.close if body.respond_to?(:close) }
+    ensure
+      conclude(env, stream, Array(env["rack.response_finished"]).dup, result)
     end
 
     # Rack SPEC, "rack.response_finished": in reverse, each for itself.
-    def conclude(env, stream, status, headers, failure)
-      env["rack.response_finished"]&.reverse_each { |callable| guard(env) { callable.call(env, status, headers, failure) } }
+    def conclude(env, stream, callables, result)
+      guard(env) { callables.pop.call(env, *result) } until callables.empty?
     ensure
-      stream.release
+      callables.empty? ? stream.release : conclude(env, stream, callables, result)
     end
 
     def guard(env)
@@ -93,8 +108,15 @@ module Penstock
     end
 
     def log_error(error, env)
-      request = "#{env["REQUEST_METHOD"]} #{env["REQUEST_PATH"]}"
-      @engine.log(:error, "penstock: #{request} raised\n#{error.full_message(highlight: false, order: :top)}".chomp)
+      @engine.log(:error, "penstock: #{env["REQUEST_METHOD"]} #{env["REQUEST_PATH"]} raised\n#{text_of(error)}")
+    end
+
+    # All that is known of an error, whose own methods may raise.
+    def text_of(error)
+      error.full_message(highlight: false, order: :top).chomp
+    rescue Exception => e # rubocop:disable Lint/RescueException -- the error is logged as far as it can be told.
+      type = Kernel.instance_method(:class).bind_call(error)
+      "#{type}, whose message cannot be told (asking for it raised #{e.class})"
     end
   end
 end

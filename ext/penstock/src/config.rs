@@ -15,6 +15,8 @@ use crate::{env::Network, error::configuration_error};
 pub(crate) struct Options {
     /// Peers whose X-Forwarded-Proto counts.
     pub(crate) trusted: Vec<Network>,
+    /// Whether the application may send a 103.
+    pub(crate) early_hints: bool,
 }
 
 /// Reads every setting that the core and the extension need.
@@ -70,7 +72,13 @@ pub(crate) fn read(ruby: &Ruby, settings: RHash) -> Result<(Config, Options), Er
             other => return Err(from.refuse("log_level", other)),
         },
     };
-    Ok((config, Options { trusted }))
+    Ok((
+        config,
+        Options {
+            trusted,
+            early_hints: from.get("early_hints")?,
+        },
+    ))
 }
 
 /// The places to listen at: an Array of Hashes with the members of `Penstock::Bind`.
@@ -101,7 +109,13 @@ pub(crate) fn read_binds(ruby: &Ruby, binds: RArray) -> Result<Vec<Bind>, Error>
                     mode: from.get("mode")?,
                     backlog: backlog()?,
                 },
-                "fd" => Bind::Fd(crate::fd::duplicate(ruby, from.get("fd")?)?),
+                "fd" => {
+                    let number = from.get("fd")?;
+                    Bind::Fd {
+                        fd: crate::fd::duplicate(ruby, number)?,
+                        number,
+                    }
+                }
                 other => return Err(from.refuse("kind", other)),
             })
         })

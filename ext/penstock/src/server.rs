@@ -146,27 +146,45 @@ impl Engine {
         let offered = env::offered(&request.headers);
         drop(request);
         let input = exchange.take_input();
+        let streams = matches!(input, Input::Streaming);
+        let hints = self.options.early_hints && exchange.allows_interim();
         let context: &Arc<Context> = &self.context;
-        let stream = ruby.obj_wrap(Stream::new(exchange, context.clone(), offered, env));
+        // Made before the stream, which refers to a file from its start.
+        let (mut body, mut file): (Option<Value>, Option<Value>) = (None, None);
+        match input {
+            Input::Memory(bytes) => {
+                env::set_length(ruby, env, bytes.len() as u64)?;
+                let string = ruby.str_from_slice(&bytes);
+                body = Some(ruby.get_inner(self.string_io).new_instance((string,))?);
+            }
+            Input::File {
+                file: spool,
+                length,
+            } => {
+                env::set_length(ruby, env, length)?;
+                let number = fd::give(spool.into());
+                file = Some(
+                    ruby.get_inner(self.file)
+                        .funcall("for_fd", (number, "rb"))?,
+                );
+                body = file;
+            }
+            Input::Empty | Input::Streaming => {}
+        }
+        let stream = Stream::new(exchange, context.clone(), offered, env, file);
+        let stream = ruby.obj_wrap(stream);
         env.aset(ruby.str_new("penstock.stream"), stream)?;
         env.aset(ruby.str_new("rack.hijack"), stream)?;
-        let input: Value = match input {
-            Input::Empty => return Ok(env),
-            Input::Memory(body) => {
-                env::set_length(ruby, env, body.len() as u64)?;
-                let string = ruby.str_from_slice(&body);
-                ruby.get_inner(self.string_io).new_instance((string,))?
-            }
-            Input::File { file, length } => {
-                env::set_length(ruby, env, length)?;
-                let number = fd::give(file.into());
-                ruby.get_inner(self.file)
-                    .funcall("for_fd", (number, "rb"))?
-            }
-            Input::Streaming => ruby.get_inner(self.input).new_instance((stream, env))?,
-        };
-        env.aset(ruby.str_new("rack.input"), input)?;
-        stream.ivar_set("@input", input)?;
+        if hints {
+            env.aset(ruby.str_new("rack.early_hints"), stream)?;
+        }
+        if streams {
+            body = Some(ruby.get_inner(self.input).new_instance((stream, env))?);
+        }
+        if let Some(body) = body {
+            env.aset(ruby.str_new("rack.input"), body)?;
+            stream.ivar_set("@input", body)?;
+        }
         Ok(env)
     }
 

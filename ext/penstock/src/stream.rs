@@ -45,12 +45,19 @@ pub(crate) struct Stream {
     /// It is set before the object exists and only cleared later, so that no write barrier is
     /// missed.
     env: Cell<Option<Opaque<RHash>>>,
+    /// The file in which the request body is; empty where there is none. The stream's `@input`
+    /// keeps it alive.
+    spool: Cell<Option<Opaque<Value>>>,
+    read_closed: Cell<bool>,
 }
 
 impl magnus::DataTypeFunctions for Stream {
     fn mark(&self, marker: &gc::Marker) {
         if let Some(env) = self.env.get() {
             marker.mark(env);
+        }
+        if let Some(spool) = self.spool.get() {
+            marker.mark(spool);
         }
     }
 }
@@ -61,13 +68,17 @@ impl Stream {
         context: Arc<Context>,
         offered: Vec<Vec<u8>>,
         env: RHash,
+        spool: Option<Value>,
     ) -> Self {
         let env = Cell::new(Some(env.into()));
+        let spool = Cell::new(spool.map(Opaque::from));
         Self {
             exchange: Guarded::new(exchange),
             context,
             offered,
             env,
+            spool,
+            read_closed: Cell::new(false),
         }
     }
 
@@ -250,9 +261,17 @@ impl Stream {
 
     /// The thread of the exchange is free.
     fn release(ruby: &Ruby, rb_self: &Self) -> Result<(), Error> {
-        rb_self.exchange(ruby)?.release();
+        let exchange = rb_self.exchange(ruby)?;
+        exchange.release();
         rb_self.env.set(None);
-        Ok(())
+        match rb_self.spool.take() {
+            // A file that nobody reads any more must not wait for the garbage collector.
+            Some(file) if !exchange.is_streaming() && !exchange.is_hijacked() => ruby
+                .get_inner(file)
+                .funcall::<_, _, Value>("close", ())
+                .map(|_| ()),
+            _ => Ok(()),
+        }
     }
 
     // Writing
@@ -301,14 +320,19 @@ impl Stream {
         }
     }
 
-    fn flush(rb_self: Obj<Self>) -> Obj<Self> {
-        rb_self
+    /// What was written is on its way already.
+    fn flush(ruby: &Ruby, rb_self: Obj<Self>) -> Result<Obj<Self>, Error> {
+        if rb_self.is_finished() {
+            return Err(Error::new(ruby.exception_io_error(), "closed stream"));
+        }
+        Ok(rb_self)
     }
 
     fn close(ruby: &Ruby, rb_self: &Self) -> Result<(), Error> {
         let exchange = rb_self.exchange(ruby)?;
         exchange.outbox().finish();
         exchange.discard_input();
+        rb_self.read_closed.set(true);
         Ok(())
     }
 
@@ -319,6 +343,7 @@ impl Stream {
 
     fn close_read(ruby: &Ruby, rb_self: &Self) -> Result<(), Error> {
         rb_self.exchange(ruby)?.discard_input();
+        rb_self.read_closed.set(true);
         Ok(())
     }
 
@@ -334,7 +359,12 @@ impl Stream {
         self.exchange.outbox().is_closed()
     }
 
-    /// Whether this side has closed the stream.
+    /// Whether this side has closed the stream for reading.
+    fn is_read_closed(&self) -> bool {
+        self.read_closed.get()
+    }
+
+    /// Whether this side has closed the stream for writing.
     fn is_finished(&self) -> bool {
         self.exchange.outbox().is_finished()
     }
@@ -546,6 +576,7 @@ pub(crate) fn init(ruby: &Ruby, penstock: magnus::RModule) -> Result<(), Error> 
     class.define_method("close_read", method!(Stream::close_read, 0))?;
     class.define_method("abort", method!(Stream::abort, 0))?;
     class.define_method("closed?", method!(Stream::is_closed, 0))?;
+    class.define_method("read_closed?", method!(Stream::is_read_closed, 0))?;
     class.define_method("finished?", method!(Stream::is_finished, 0))?;
     class.define_method("watch", method!(Stream::watch, 0))?;
     class.define_method("slow_consumer=", method!(Stream::set_slow_consumer, 1))?;

@@ -33,8 +33,12 @@ RSpec.describe "The length of an HTTP/1 request (RFC 9112 section 6)" do
       "a number of 40 digits" => post("Content-Length: #{"9" * 40}")
     }
 
+    # hyper keeps the two largest numbers for itself and refuses them as it refuses a head that is too large.
+    refuses [413, 431], {
+      "2^64 - 1" => post("Content-Length: 18446744073709551615")
+    }
+
     refuses 413, {
-      "2^64 - 1" => post("Content-Length: 18446744073709551615"),
       "one byte more than 1 GiB" => post("Content-Length: #{(1 << 30) + 1}")
     }
 
