@@ -131,7 +131,7 @@ module Penstock
 
       def number(text, name, base = 10)
         number = Integer(text, base, exception: false)
-        return number if number && number >= 0
+        return number if number&.between?(0, 0x7fff_ffff) # What the system's calls take.
 
         raise ArgumentError, "#{name} has to be a number, not #{text.inspect}"
       end

@@ -48,13 +48,16 @@ module Penstock
       raise ConfigurationError, "expected #{expected}, not #{given.inspect}"
     end
 
-    # Values that are Integers of at least `least`, and at most `most` where that is said.
+    # The largest number that a setting takes: beyond it the server's arithmetic would run over.
+    MOST = 1_000_000_000_000
+
+    # Values that are Integers of at least `least` and at most `most`.
     # @return [SettingType]
-    def self.integer(expected, least: 0, most: nil, unit: nil)
+    def self.integer(expected, least: 0, most: MOST, unit: nil)
       new(expected, unit: unit) do |given|
         number = given.is_a?(String) ? Integer(given, 10) : given
         raise TypeError unless number.is_a?(Integer)
-        raise RangeError if number < least || (most && number > most)
+        raise RangeError unless number.between?(least, most)
 
         number
       end
@@ -68,12 +71,12 @@ module Penstock
       end
     end
 
-    # Finite numbers above 0, also from a String or anything that knows `to_f`, a whole one as an Integer.
+    # Numbers above 0 and up to {MOST}, also from a String or anything that knows `to_f`, a whole one as an Integer.
     # @param given [Object]
     # @return [Integer, Float]
     def self.positive_number(given)
       number = Float(given)
-      raise RangeError unless number.positive? && number.finite?
+      raise RangeError unless number.positive? && number <= MOST
 
       number.to_i == number ? number.to_i : number
     end

@@ -36,6 +36,7 @@ RSpec.describe Penstock::Bind do
       "tcp://localhost:80/path" => "write it as tcp://HOST:PORT",
       "tcp://localhost:80?mode=1" => "unknown option mode; tcp:// takes backlog",
       "tcp://localhost:80?backlog=x" => 'backlog has to be a number, not "x"',
+      "tcp://localhost:80?backlog=9999999999" => 'backlog has to be a number, not "9999999999"',
       "unix://" => "the path of the socket is missing",
       "unix://@name" => "abstract sockets are not served",
       "unix:///#{"x" * 200}" => "path",
