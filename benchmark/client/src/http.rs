@@ -11,9 +11,9 @@ use tokio::net::{TcpSocket, TcpStream};
 
 use crate::Failure;
 
-/// Connections that leave from one address. An address has some 28,000 ports to leave from; several addresses
-/// keep far away from that limit.
-const CONNECTIONS_PER_ADDRESS: usize = 4000;
+/// Connections that leave from one address. An address has some 28,000 ports to leave from, and a port that was used
+/// rests for a minute; the search for a free one is slow long before all are taken.
+const CONNECTIONS_PER_ADDRESS: usize = 2000;
 
 /// The answer to a request.
 pub struct Reply {
@@ -23,14 +23,15 @@ pub struct Reply {
     pub body: Bytes,
 }
 
-/// Connects the `index`th connection: from 127.0.0.2 or an address above it, to `port` on 127.0.0.1.
+/// Connects the `index`th connection to `port` on 127.0.0.1. It leaves from an address of the loopback network that
+/// depends on the process too, so that it meets no port that rests after an earlier run.
 pub async fn connect(port: u16, index: usize) -> Result<TcpStream, Failure> {
+    let [_, _, high, low] = std::process::id().to_be_bytes();
     let host = u8::try_from(2 + index / CONNECTIONS_PER_ADDRESS)?;
     let socket = TcpSocket::new_v4()?;
-    socket.bind(SocketAddr::from((Ipv4Addr::new(127, 0, 0, host), 0)))?;
-    let stream = socket
-        .connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
-        .await?;
+    socket.bind(SocketAddr::from((Ipv4Addr::new(127, high, low, host), 0)))?;
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let stream = socket.connect(address).await?;
     stream.set_nodelay(true)?;
     Ok(stream)
 }
@@ -42,9 +43,15 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Opens the `index`th connection, as [`connect`] does.
-    pub async fn open(port: u16, index: usize) -> Result<Self, Failure> {
-        let stream = connect(port, index).await?;
+    /// Opens a connection from wherever the kernel likes, which finds a free port however many rest.
+    pub async fn open(port: u16) -> Result<Self, Failure> {
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
+        stream.set_nodelay(true)?;
+        Self::on(stream).await
+    }
+
+    /// Takes a stream that is connected.
+    pub async fn on(stream: TcpStream) -> Result<Self, Failure> {
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         // How the connection ends shows in the request that it was needed for.
         tokio::spawn(async move { drop(connection.await) });

@@ -5,7 +5,7 @@ use std::time::Instant;
 use hyper::Method;
 use tokio::task::spawn_local;
 
-use crate::http::Connection;
+use crate::http::{Connection, connect};
 use crate::{Failure, phase};
 
 /// Connections that are opened at the same time; well below a listen backlog.
@@ -41,9 +41,8 @@ pub async fn run(port: u16, count: usize) -> Result<(), Failure> {
 
 /// Opens the `index`th connection and sends a request on it. An error is text: it comes from another task.
 async fn one_request(port: u16, index: usize) -> Result<Connection, String> {
-    let mut connection = Connection::open(port, index)
-        .await
-        .map_err(|e| e.to_string())?;
+    let stream = connect(port, index).await.map_err(|e| e.to_string())?;
+    let mut connection = Connection::on(stream).await.map_err(|e| e.to_string())?;
     connection
         .call(Method::GET, "/")
         .await

@@ -36,7 +36,7 @@ impl Prober {
     /// Connects and begins.
     pub async fn start(port: u16) -> Result<Self, Failure> {
         let figures: Rc<RefCell<Figures>> = Rc::default();
-        let mut connection = Connection::open(port, 0).await?;
+        let mut connection = Connection::open(port).await?;
         let shared = Rc::clone(&figures);
         let task = spawn_local(async move {
             loop {
@@ -48,7 +48,7 @@ impl Prober {
                 }
                 if connection.is_closed() {
                     // The server may close a connection between requests; one that cannot be replaced is counted.
-                    match Connection::open(port, 0).await {
+                    match Connection::open(port).await {
                         Ok(fresh) => connection = fresh,
                         Err(_) => shared.borrow_mut().failures += 1,
                     }

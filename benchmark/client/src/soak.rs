@@ -42,7 +42,7 @@ pub async fn run(port: u16, requests: usize, connections: usize) -> Result<(), F
             failures: Cell::new(0),
         });
         let tasks: Vec<_> = (0..connections)
-            .map(|index| spawn_local(one_connection(port, index, Rc::clone(&work))))
+            .map(|_| spawn_local(one_connection(port, Rc::clone(&work))))
             .collect();
         for task in tasks {
             task.await?;
@@ -58,12 +58,12 @@ pub async fn run(port: u16, requests: usize, connections: usize) -> Result<(), F
 
 /// Takes one request after another until none is left. A connection that was closed, as after a full hijack, is
 /// replaced.
-async fn one_connection(port: u16, index: usize, work: Rc<Work>) {
+async fn one_connection(port: u16, work: Rc<Work>) {
     let mut connection = None;
     while let Some(left) = work.left.get().checked_sub(1) {
         work.left.set(left);
         let (path, body) = &KINDS[left % KINDS.len()];
-        let good = match request(port, index, &mut connection, path, body.clone()).await {
+        let good = match request(port, &mut connection, path, body.clone()).await {
             Ok(reply) => {
                 let first = *work
                     .lengths
@@ -86,14 +86,13 @@ async fn one_connection(port: u16, index: usize, work: Rc<Work>) {
 /// Sends one request, on `connection` if that is open.
 async fn request(
     port: u16,
-    index: usize,
     connection: &mut Option<Connection>,
     path: &str,
     body: Bytes,
 ) -> Result<Reply, Failure> {
     let mut open = match connection.take() {
         Some(open) if !open.is_closed() => open,
-        _ => Connection::open(port, index).await?,
+        _ => Connection::open(port).await?,
     };
     let method = if body.is_empty() {
         Method::GET
