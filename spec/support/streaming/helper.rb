@@ -1,0 +1,63 @@
+# frozen_string_literal: true
+
+require_relative "forms"
+require_relative "../live_response"
+
+# Serves one streaming application for an example, and opens its streams.
+module StreamingHelper
+  # Serves an application that streams.
+  #
+  # @param form [String] of StreamingForms::ALL
+  # @param settings [Hash] of Penstock::Server
+  # @yieldparam stream [Object] what Rack calls the stream: Penstock's, or Lint's wrapper
+  # @yieldparam env [Hash]
+  # @return [RunningServer]
+  def serve_stream(form = "a body with call", status: 200, headers: {}, **settings, &run)
+    @app, served = StreamingForms.build(form, status: status, headers: headers, &run)
+    serve(served, **settings)
+  end
+
+  # Serves an application whose streams are left open: they are in {#streams}.
+  def serve_left_open(form = "a body with call", **options)
+    serve_stream(form, **options) { |stream, _env| streams << stream }
+  end
+
+  # @return [Thread::Queue] of the streams that {#serve_left_open} has left open
+  def streams
+    @streams ||= Thread::Queue.new
+  end
+
+  # @return [Thread::Queue] for what the application wants to tell the example
+  def notes
+    @notes ||= Thread::Queue.new
+  end
+
+  # @return [StreamingForms::App] the application of the last server
+  attr_reader :app
+
+  # Sends a request, and reads nothing yet.
+  #
+  # @return [LiveResponse] whose client is {#client}
+  def open_response(server, method: "GET", version: "HTTP/1.1", headers: {}, **options)
+    @client = connect(server, **options)
+    @client.write(request_bytes(method, "/", headers: headers).sub("HTTP/1.1", version))
+    LiveResponse.new(@client, head: method == "HEAD")
+  end
+
+  # Opens a stream of {#serve_left_open}.
+  #
+  # @return [Array(LiveResponse, Object)] the response, whose head has come, and the stream
+  def open_stream(server, **options)
+    response = open_response(server, **options)
+    response.status
+    [response, streams.pop]
+  end
+
+  # @return [RawClient] of the last {#open_response}
+  attr_reader :client
+
+  # @return [Float] seconds of the monotonic clock
+  def now
+    Process.clock_gettime(Process::CLOCK_MONOTONIC)
+  end
+end
