@@ -4,6 +4,7 @@ require "bundler"
 require "fileutils"
 require "open3"
 require "rbconfig"
+require "rubygems/package"
 
 # The gem, packed by `rake build` and installed into a GEM_HOME that was empty before.
 #
@@ -15,8 +16,22 @@ class PackedGem
   ROOT = File.expand_path("../..", __dir__)
 
   # @return [PackedGem] packed and installed once for a run of rspec
+  # @raise [StandardError] each time anew when that failed once: what takes minutes is not tried again
   def self.installed
+    raise @failure if @failure
+
     @installed ||= new.tap(&:install)
+  rescue StandardError => e
+    @failure = e
+    raise
+  end
+
+  # Makes another run on this machine wait until this process has ended, since they share the folder.
+  def self.lock(path)
+    return if @lock
+
+    @lock = File.new(path, File::CREAT)
+    @lock.flock(File::LOCK_EX)
   end
 
   # @return [String] the GEM_HOME
@@ -38,7 +53,7 @@ class PackedGem
   # @raise [RuntimeError] with the command's output when one fails
   def install
     FileUtils.mkdir_p(@folder)
-    lock
+    self.class.lock(File.join(@folder, "lock"))
     FileUtils.rm_rf([@home, @cargo_home])
     packed = pack
     @specification = Gem::Package.new(packed).spec
@@ -57,12 +72,6 @@ class PackedGem
   end
 
   private
-
-  # Makes another run on this machine wait until this process has ended, since the folder is shared.
-  def lock
-    @lock = File.new(File.join(@folder, "lock"), File::CREAT)
-    @lock.flock(File::LOCK_EX)
-  end
 
   # @return [String] the path of the packed gem
   def pack
@@ -105,18 +114,13 @@ class PackedGem
     variables
   end
 
-  # @return [Array<String>] the packed files of rackup and of all gems that it and Penstock depend on
-  def needed_gems
-    names = ["rackup", *@specification.runtime_dependencies.map(&:name)]
-    specs = []
-    while (name = names.shift)
+  # @return [Array<String>] the packed files of rackup and of all gems that it and Penstock depend on; what a gem depends
+  #   on stands before it, which is the order that `gem install --local` wants
+  def needed_gems(names = [*@specification.runtime_dependencies.map(&:name), "rackup"])
+    names.flat_map do |name|
       spec = Gem.loaded_specs[name] || Gem::Specification.find_by_name(name)
-      next if specs.include?(spec) || spec.default_gem?
-
-      specs << spec
-      names.concat(spec.runtime_dependencies.map(&:name))
-    end
-    specs.map(&:cache_file)
+      [*needed_gems(spec.runtime_dependencies.map(&:name)), *(spec.cache_file unless spec.default_gem?)]
+    end.uniq
   end
 
   # Runs a command of this Ruby, and returns its output.
