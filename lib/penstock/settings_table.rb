@@ -81,7 +81,8 @@ module Penstock
       row[:max_connections, type::COUNT.or_nil, connections, "Connections of the process, hijacked ones included"],
       row[:queue_size, type::COUNT, 1024, "Requests that wait for a thread; above it the answer is 503"],
       row[:queue_timeout, type::SECONDS.or_nil, 30, "Time that a request waits for a thread; after it the answer is 503"],
-      row[:backlog, type.integer("a whole number from 1 to 65535", least: 1, most: 65_535), 1024, "Connections that the kernel keeps until they are accepted"]
+      row[:backlog, type.integer("a whole number from 1 to 65535", least: 1, most: 65_535), 1024,
+          "Connections that the kernel keeps until they are accepted"]
     ]
 
     # Named here so that a configuration can be checked; refused away from their defaults until what they need is there.

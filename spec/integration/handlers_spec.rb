@@ -97,23 +97,35 @@ RSpec.describe "A framework's own way to start a server" do
   end
 
   describe "a handler inside another program" do
-    it "can be stopped from another thread, and leaves the program's signals alone" do
-      server = run_script(<<~RUBY).wait_until_ready(/^Listening on/)
-        require "rackup"
-        trap("TERM") { puts "mine" or exit 7 }
-        handler = Rackup::Handler.get("penstock")
-        stoppable = Thread::Queue.new
-        app = ->(env) { Thread.new { stoppable.pop.stop } if env["PATH_INFO"] == "/stop"; [200, {}, [env["PATH_INFO"]]] }
-        Thread.new { handler.run(app, Host: "127.0.0.1", Port: 0) { |launcher| stoppable << launcher } }.join
-        puts "stopped"
-        $stdout.flush
-        sleep
-      RUBY
-      url = server.output[/^Listening on (\S+)/, 1]
-      expect(get(url, "/stop").body).to eq "/stop"
-      eventually { server.output.include?("stopped") }
+    inside = <<~RUBY
+      require "rackup"
+      $stdout.sync = true
+      trap("TERM") do
+        puts "the program's own trap"
+        exit 7
+      end
+      stoppable = Thread::Queue.new
+      app = lambda do |env|
+        Thread.new { stoppable.pop.stop } if env["PATH_INFO"] == "/stop"
+        [200, {}, [env["PATH_INFO"]]]
+      end
+      handler = Rackup::Handler.get("penstock")
+      Thread.new { handler.run(app, Host: "127.0.0.1", Port: 0) { |launcher| stoppable << launcher } }.join
+      puts "the handler has returned"
+    RUBY
+
+    it "can be stopped from another thread" do
+      server = run_script(inside).wait_until_ready
+      expect(get(server, "/stop").body).to eq "/stop"
+      expect(server.wait.exitstatus).to eq 0
+      expect(server.output).to end_with("the handler has returned\n")
+    end
+
+    it "leaves the signals of the program alone" do
+      server = run_script(inside).wait_until_ready
       server.signal(:TERM)
       expect(server.wait.exitstatus).to eq 7
+      expect(server.output).to end_with("the program's own trap\n")
     end
 
     it "starts no thread before it runs" do
