@@ -154,7 +154,8 @@ impl Connection {
     /// The head of the answer goes out.
     pub(crate) fn answering(&self, fin_is_gone: bool) {
         let mut state = self.state.lock();
-        state.fin_is_gone = fin_is_gone;
+        // A FIN from before the head is a half close, for the whole of the response.
+        state.fin_is_gone = fin_is_gone && !self.io.is_eof();
         state.phase = Phase::Busy;
         // An interim response that the task has not seen yet: its turn is before the head.
         let interim = std::mem::take(&mut state.interim);

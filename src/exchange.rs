@@ -307,6 +307,10 @@ impl Exchange {
             return Err(Error::new(Kind::Misuse, "the connection was hijacked"));
         }
         state.streams = matches!(body, Body::Stream);
+        if head.status == StatusCode::SWITCHING_PROTOCOLS {
+            // Now, since the application may read before the I/O thread has seen the answer.
+            self.inner.reader.switch();
+        }
         state.answer = Answer::Given(head, body);
         let service = state.service.take();
         drop(state);

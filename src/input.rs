@@ -145,9 +145,16 @@ impl BodyReader {
         }
     }
 
-    /// From now on the bytes of `inbox` are the input (after a 101).
-    pub(crate) fn switch_to(&self, inbox: Arc<Inbox>) {
-        self.state.lock().source = Source::Raw(inbox);
+    /// From now on what comes behind the 101 is the input: what is fed to the inbox that is
+    /// returned, the same one each time.
+    pub(crate) fn switch(&self) -> Arc<Inbox> {
+        let mut state = self.state.lock();
+        if let Source::Raw(inbox) = &state.source {
+            return inbox.clone();
+        }
+        let inbox = Arc::new(Inbox::default());
+        state.source = Source::Raw(inbox.clone());
+        inbox
     }
 
     /// The longest silence that a reader has to bear, if there is a limit: none after a 101.
@@ -277,6 +284,11 @@ impl BodyReader {
         let mut state = self.state.lock();
         state.early.clear();
         let expects_continue = state.expects_continue;
+        // What comes behind a 101 has no end of its own: the inbox stays, and drops it.
+        if let Source::Raw(inbox) = &state.source {
+            inbox.close();
+            return;
+        }
         if let Source::Body(body) = state.end_source() {
             // A client that still waits for its 100 must not be asked for the body now.
             if !expects_continue {

@@ -5,6 +5,7 @@
 //! room in front of a response's head for a 103, and how long the client has taken nothing.
 
 use std::{
+    future::Future,
     io,
     mem::MaybeUninit,
     pin::Pin,
@@ -18,7 +19,7 @@ use hyper::rt::ReadBufCursor;
 use parking_lot::Mutex;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::Instant,
+    time::{Instant, Sleep},
 };
 
 use crate::{config::RATE_GRACE, socket::Socket};
@@ -26,6 +27,9 @@ use crate::{config::RATE_GRACE, socket::Socket};
 /// How much is read ahead while a response is under way, in bytes. A FIN behind more than this
 /// shows only when the next request is read.
 const WATCH_LIMIT: usize = 16 * 1024;
+
+/// How often the socket is asked for an error while no more is read ahead.
+const PROBE_INTERVAL: Duration = Duration::from_millis(50);
 
 /// hyper's side of the connection's socket.
 #[derive(Debug)]
@@ -54,6 +58,8 @@ struct State {
     sent: u64,
     last_received: Instant,
     blocked: Option<Blocked>,
+    /// The next look for an error, where no more is read ahead.
+    probe: Option<Pin<Box<Sleep>>>,
 }
 
 /// A time in which the client has not taken all that waits for it.
@@ -86,6 +92,7 @@ impl Shared {
             sent: 0,
             last_received: Instant::now(),
             blocked: None,
+            probe: None,
         };
         Self {
             state: Mutex::new(state),
@@ -129,7 +136,14 @@ impl Shared {
                 return Poll::Pending;
             };
             if state.prefetched.len() >= WATCH_LIMIT {
-                return Poll::Pending;
+                // A reset shows behind unread bytes too, but not by itself: nobody waits to read.
+                while !socket.has_failed() {
+                    let pause = || Box::pin(tokio::time::sleep(PROBE_INTERVAL));
+                    let probe = state.probe.get_or_insert_with(pause);
+                    ready!(probe.as_mut().poll(cx));
+                    state.probe = None;
+                }
+                return Poll::Ready(Sign::Reset);
             }
             let mut space = [const { MaybeUninit::uninit() }; 4096];
             let mut buf = ReadBuf::uninit(&mut space);

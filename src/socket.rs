@@ -10,9 +10,10 @@ use std::{
     time::Duration,
 };
 
+use bytes::BytesMut;
 use socket2::SockRef;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncWrite, Interest, ReadBuf, Ready},
     net::{TcpStream, UnixStream},
 };
 
@@ -111,6 +112,57 @@ impl Socket {
         };
     }
 
+    /// Reads what is there, or waits for it; 0 at the end. Beside this one task no other may
+    /// read.
+    pub(crate) async fn read_some(&self, buffer: &mut BytesMut) -> io::Result<usize> {
+        loop {
+            let read = match &self.stream {
+                Stream::Tcp(tcp) => tcp.try_read_buf(buffer),
+                Stream::Unix(unix) => unix.try_read_buf(buffer),
+            };
+            if !is_blocked(&read) {
+                return read;
+            }
+            self.ready(Interest::READABLE).await?;
+        }
+    }
+
+    /// Writes what the kernel takes, or waits for its room.
+    pub(crate) async fn write_some(&self, data: &[u8]) -> io::Result<usize> {
+        loop {
+            let written = match &self.stream {
+                Stream::Tcp(tcp) => tcp.try_write(data),
+                Stream::Unix(unix) => unix.try_write(data),
+            };
+            if !is_blocked(&written) {
+                return written;
+            }
+            self.ready(Interest::WRITABLE).await?;
+        }
+    }
+
+    /// Whether the connection has failed. Tells it once.
+    pub(crate) fn has_failed(&self) -> bool {
+        let error = match &self.stream {
+            Stream::Tcp(tcp) => tcp.take_error(),
+            Stream::Unix(unix) => unix.take_error(),
+        };
+        !matches!(error, Ok(None))
+    }
+
+    /// Waits until the connection has failed: shows also while nobody reads or writes.
+    pub(crate) async fn failed(&self) {
+        // An error of the runtime is as good as one of the socket.
+        let _ = self.ready(Interest::ERROR).await;
+    }
+
+    async fn ready(&self, interest: Interest) -> io::Result<Ready> {
+        match &self.stream {
+            Stream::Tcp(tcp) => tcp.ready(interest).await,
+            Stream::Unix(unix) => unix.ready(interest).await,
+        }
+    }
+
     /// Registers a descriptor of a connected socket with the runtime.
     pub(crate) fn from_fd(fd: OwnedFd, is_tcp: bool) -> io::Result<Self> {
         if is_tcp {
@@ -134,6 +186,10 @@ impl Socket {
             Stream::Unix(unix) => SockRef::from(unix).try_clone()?.into(),
         })
     }
+}
+
+fn is_blocked(result: &io::Result<usize>) -> bool {
+    matches!(result, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
 }
 
 impl AsRawFd for Socket {

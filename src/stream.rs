@@ -8,6 +8,7 @@
 use std::{
     collections::VecDeque,
     fmt,
+    future::poll_fn,
     sync::Arc,
     task::{Context, Poll, Waker},
 };
@@ -453,8 +454,11 @@ pub(crate) struct Inbox {
 struct InboxState {
     buffer: BytesMut,
     ended: Option<Option<Gone>>,
+    /// The application reads no more.
+    closed: bool,
     reader: Option<Waker>,
     feeder: Option<Waker>,
+    closer: Option<Waker>,
 }
 
 /// How much the client may send that the application has not read, in bytes.
@@ -474,12 +478,43 @@ impl Inbox {
     /// Adds what came.
     pub(crate) fn feed(&self, data: &[u8]) {
         let mut state = self.state.lock();
+        if state.closed {
+            return;
+        }
         state.buffer.extend_from_slice(data);
         let reader = state.reader.take();
         drop(state);
         if let Some(reader) = reader {
             reader.wake();
         }
+    }
+
+    /// From now on what comes is dropped, and the reader is at the end.
+    pub(crate) fn close(&self) {
+        let mut state = self.state.lock();
+        state.closed = true;
+        state.buffer = BytesMut::new();
+        state.ended = state.ended.or(Some(None));
+        let wakers = [
+            state.reader.take(),
+            state.feeder.take(),
+            state.closer.take(),
+        ];
+        drop(state);
+        wakers.into_iter().flatten().for_each(Waker::wake);
+    }
+
+    /// Waits until the application reads no more.
+    pub(crate) async fn closed(&self) {
+        poll_fn(|cx| {
+            let mut state = self.state.lock();
+            if state.closed {
+                return Poll::Ready(());
+            }
+            state.closer = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
     }
 
     /// Notes the end: `None` for an EOF.

@@ -41,6 +41,13 @@ RSpec.describe "The framing of a streaming response" do
     "HTTP/1.0 and chunks of the application" => ["HTTP/1.0", {}, chunked, own_chunks, :until_close, false]
   }
 
+  # What an application may send in place of good chunks.
+  bad_chunks = {
+    "whose last is missing" => "3\r\none\r\n",
+    "one of which is not whole" => "3\r\none\r\n5\r\ntw",
+    "that are none" => "3\r\none\r\nno chunk"
+  }
+
   # How a head says that its body is framed.
   def framing_of(response)
     return :chunked if response["transfer-encoding"] == "chunked" && response["content-length"].nil?
@@ -100,11 +107,7 @@ RSpec.describe "The framing of a streaming response" do
         expect(response.rest).to eq("two")
       end
 
-      {
-        "whose last is missing" => "3\r\none\r\n",
-        "one of which is not whole" => "3\r\none\r\n5\r\ntw",
-        "that are none" => "3\r\none\r\nno chunk"
-      }.each do |name, bytes|
+      bad_chunks.each do |name, bytes|
         it "breaks off chunks of the application #{name}" do
           server = serve_stream(form, headers: chunked) do |stream, _env|
             stream << bytes
