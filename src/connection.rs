@@ -310,7 +310,12 @@ impl Connection {
 
     /// The connection is over: an exchange that is still under way has lost its client.
     pub(crate) fn lost(&self, gone: Gone) {
-        let current = self.state.lock().current.take();
+        let current = {
+            let mut state = self.state.lock();
+            // The task is over; an exchange may keep the connection for long.
+            state.waker = None;
+            state.current.take()
+        };
         if let Some(current) = current {
             current.set_gone(gone);
             self.log_unanswered(&current);

@@ -186,6 +186,7 @@ impl Inner {
     pub(crate) fn set_gone(&self, gone: Gone) {
         self.outbox.set_gone(gone);
         self.withdraw();
+        self.state.lock().service = None;
         self.give_hijacked(Err(gone.to_error()));
     }
 

@@ -117,8 +117,20 @@ impl Log {
         self.send(Message::Reopen);
     }
 
+    /// Writes what was logged, which takes `patience` at the most, and ends the thread. What is
+    /// logged from now on is lost.
+    pub fn close(&self, patience: Duration) {
+        self.flush(patience);
+        // The thread ends when it sees that nobody can send; a blocked one is left behind.
+        self.sender.lock().take();
+        self.thread.lock().take();
+    }
+
     /// Waits until what was logged is written, `patience` at the most.
-    pub fn flush(&self, patience: Duration) {
+    fn flush(&self, patience: Duration) {
+        if self.sender.lock().is_none() {
+            return;
+        }
         let (sender, receiver) = sync_channel(1);
         self.send(Message::Flush(sender));
         // Late or not: the caller goes on.
@@ -137,10 +149,7 @@ impl Log {
 
 impl Drop for Log {
     fn drop(&mut self) {
-        self.flush(Duration::from_secs(1));
-        // The thread ends when it sees that nobody can send; a blocked one is left behind.
-        self.sender.lock().take();
-        self.thread.lock().take();
+        self.close(Duration::from_secs(1));
     }
 }
 

@@ -160,6 +160,7 @@ impl Server {
                 *shared.runtime.lock() = None;
                 // A read of a file that hangs is not waited for.
                 runtime.shutdown_background();
+                shared.wakeups.clear();
             })
             .map_err(failed)?;
         *self.thread.lock() = Some(thread);

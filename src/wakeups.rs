@@ -36,6 +36,12 @@ impl Wakeups {
         }
     }
 
+    /// Forgets every waker, once the I/O thread has ended: each holds a task, and with it the
+    /// runtime's descriptors.
+    pub(crate) fn clear(&self) {
+        *self.state.lock() = State::default();
+    }
+
     /// Passes the wakers on, for ever. Runs as a task of the I/O thread.
     pub(crate) async fn run(&self) {
         let mut batch = Vec::new();

@@ -82,7 +82,7 @@ module Penstock
       HijackedSocket.shutdown_all
       @engine.stop
       end_threads
-      @engine.flush_log(PATIENCE)
+      @engine.close_log(PATIENCE)
       @stopped.close
       nil
     end

@@ -39,7 +39,6 @@ module Penstock
 
     def process(env)
       stream = env["penstock.stream"]
-      settled = false
       status, headers, body = @app.call(env)
       Response.send(stream, status, headers, body) unless hijacked?(stream, status, body)
       settled = true

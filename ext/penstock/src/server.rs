@@ -264,10 +264,10 @@ impl Engine {
         Ok(())
     }
 
-    /// Waits until what was logged is written, so many seconds at the most.
-    fn flush_log(ruby: &Ruby, rb_self: &Self, seconds: f64) -> Result<(), Error> {
+    /// Writes what was logged, which takes so many seconds at the most, and ends the log.
+    fn close_log(ruby: &Ruby, rb_self: &Self, seconds: f64) -> Result<(), Error> {
         let log = rb_self.server(ruby)?.log().clone();
-        gvl::blocking(ruby, || log.flush(Duration::from_secs_f64(seconds)))
+        gvl::blocking(ruby, || log.close(Duration::from_secs_f64(seconds)))
     }
 
     fn reopen_logs(ruby: &Ruby, rb_self: &Self) -> Result<(), Error> {
@@ -302,7 +302,7 @@ pub(crate) fn init(ruby: &Ruby, penstock: magnus::RModule) -> Result<(), Error> 
     class.define_method("stats", method!(Engine::stats, 0))?;
     class.define_method("log", method!(Engine::log, 2))?;
     class.define_method("log_raw", method!(Engine::log_raw, 1))?;
-    class.define_method("flush_log", method!(Engine::flush_log, 1))?;
+    class.define_method("close_log", method!(Engine::close_log, 1))?;
     class.define_method("reopen_logs", method!(Engine::reopen_logs, 0))?;
     class.define_method("forked", method!(Engine::forked, 0))
 }
