@@ -176,9 +176,14 @@ impl Connection {
         state.fin_is_gone = false;
         state.enter(Phase::Idle, &self.io);
         drop(state);
-        if !complete && let Some(exchange) = &report.exchange {
-            // hyper lost the connection while it was writing.
-            exchange.set_gone(Gone::Reset);
+        if let Some(exchange) = &report.exchange {
+            if !complete {
+                // hyper lost the connection while it was writing.
+                exchange.set_gone(Gone::Reset);
+            } else if !exchange.streams() {
+                // Nobody else ends the stream of a response that was whole.
+                exchange.outbox.finish();
+            }
         }
         let (queue, ruby) = match &report.exchange {
             Some(exchange) => exchange.times(),
@@ -197,15 +202,6 @@ impl Connection {
                 .log
                 .access(entry.line(Some(status), sent, queue, ruby));
         }
-    }
-
-    /// Whether the response of `exchange` is still under way.
-    pub(crate) fn is_streaming(&self, exchange: &Arc<Inner>) -> bool {
-        self.state
-            .lock()
-            .current
-            .as_ref()
-            .is_some_and(|current| Arc::ptr_eq(current, exchange))
     }
 
     /// The application wants the socket.

@@ -214,6 +214,11 @@ impl Inner {
         }
     }
 
+    /// Whether the answer's body is what is written to the outbox.
+    pub(crate) fn streams(&self) -> bool {
+        self.state.lock().streams
+    }
+
     /// Whether a FIN behind the head means that the client has left.
     pub(crate) fn is_interactive(&self) -> bool {
         self.interactive.load(Ordering::Relaxed)
@@ -462,7 +467,7 @@ impl Exchange {
 
     /// Whether a streaming response is under way.
     pub fn is_streaming(&self) -> bool {
-        self.inner.state.lock().streams && !self.inner.outbox.is_closed()
+        self.inner.streams() && !self.inner.outbox.is_closed()
     }
 }
 
@@ -475,13 +480,15 @@ impl Drop for Exchange {
             let (head, body) = Head::error(StatusCode::INTERNAL_SERVER_ERROR);
             // Answered in between: then there is nothing to say.
             let _ = self.respond(head, body);
-        } else if self.is_streaming() && self.inner.connection.is_streaming(&self.inner) {
+        } else if self.is_streaming() && !self.inner.outbox.is_full() {
             self.inner.server.log.warn(
                 "a stream was lost: nothing refers to it any more and it was not closed; \
                  its response was broken off",
             );
             self.inner.outbox.abort();
         }
+        // Whoever waits for the end of a stream that was never one, behind a hijack, is told.
+        self.inner.outbox.finish();
         self.discard_input();
     }
 }

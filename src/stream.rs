@@ -167,6 +167,11 @@ impl Outbox {
             .for_each(Waker::wake);
     }
 
+    /// Whether the response has all that it can have: see [`Outbox::overflow`].
+    pub(crate) fn is_full(&self) -> bool {
+        self.state.lock().full
+    }
+
     /// Appends `data` without waiting; `Some` is what must wait for room, under `Block`.
     ///
     /// # Errors

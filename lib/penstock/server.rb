@@ -40,7 +40,7 @@ module Penstock
         @engine.start
         Fork.watch(@engine)
         @settings.threads.times { |number| add_worker(number + 1) }
-        @callbacks = thread("penstock on_close") { call_back }
+        add_caller
       end
       self
     end
@@ -140,6 +140,15 @@ module Penstock
 
     def thread(name, &block)
       Thread.new(&block).tap { |thread| thread.name = name }
+    end
+
+    # The thread of `on_close`, which is replaced as a worker is.
+    def add_caller
+      @callbacks = thread("penstock on_close") do
+        call_back
+      ensure
+        add_caller if Thread.current.status == "aborting" && !@stopping
+      end
     end
 
     def call_back
