@@ -60,11 +60,13 @@ RSpec.describe "The command penstock" do
       expect(server.output.scan("Listening on").size).to eq 1
     end
 
-    # A port that is ours: a socket that is bound and does not listen keeps it from others, and not from a server.
+    # A port that nobody has at any address, and that is ours: a socket that is bound and does not listen keeps it from
+    # others, and not from a server. It may be had again only from here on, else others could have had it already.
     def reserve
-      socket = Socket.new(:INET, :STREAM)
+      family, everywhere = Socket.ip_address_list.any?(&:ipv6?) ? %w[INET6 ::] : %w[INET 0.0.0.0]
+      socket = Socket.new(family, :STREAM)
+      socket.bind(Addrinfo.tcp(everywhere, 0))
       socket.setsockopt(:SOCKET, :REUSEADDR, true)
-      socket.bind(Addrinfo.tcp("127.0.0.1", 0))
       yield socket.local_address.ip_port
     ensure
       socket.close
