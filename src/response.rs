@@ -75,7 +75,7 @@ impl Head {
     /// The field cannot be sent; the head is as before.
     pub fn append(&mut self, name: &[u8], value: &[u8]) -> Result<(), Rejected> {
         let name = HeaderName::from_bytes(name).map_err(|_| Rejected::Name)?;
-        let value = HeaderValue::from_bytes(value.trim_ascii()).map_err(|_| Rejected::Value)?;
+        let value = HeaderValue::from_bytes(trim(value)).map_err(|_| Rejected::Value)?;
         match name {
             header::CONTENT_LENGTH => {
                 let length = value.to_str().ok().and_then(|digits| digits.parse().ok());
@@ -184,6 +184,15 @@ pub enum Body {
     Stream,
 }
 
+/// A value without the white space around it (RFC 9110 section 5.5). CR is none: see
+/// [`Rejected::Value`].
+fn trim(mut value: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
+        value = rest;
+    }
+    value
+}
+
 /// The bytes of a 103 (RFC 8297) with the fields that can be sent.
 pub(crate) fn early_hints<'a>(fields: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Vec<u8> {
     let mut head = Head {
@@ -219,6 +228,7 @@ mod tests {
             head.append(b"x", b"a\r\nset-cookie: b"),
             Err(Rejected::Value)
         );
+        assert_eq!(head.append(b"x", b"a\r"), Err(Rejected::Value));
         assert_eq!(head.append(b"a b", b"c"), Err(Rejected::Name));
         assert_eq!(
             head.append(b"content-length", b"-1"),

@@ -40,7 +40,7 @@ module Penstock
     def process(env)
       stream = env["penstock.stream"]
       status, headers, body = @app.call(env)
-      Response.send(stream, status, headers, body) unless hijacked?(stream, status, body)
+      Response.send(stream, status, headers, body) unless hijacked?(stream, status)
       settled = true
     rescue Exception => e # rubocop:disable Lint/RescueException -- the thread outlives whatever the application raises.
       failure = e
@@ -54,12 +54,12 @@ module Penstock
     end
 
     # After a full hijack what the application returns is ignored, but for the body's `close`.
-    def hijacked?(stream, status, body)
+    def hijacked?(stream, status)
       return true if stream.hijacked?
-      raise Error, "the application returned #{status.inspect} without having hijacked the connection" if status.to_i <= 0
-      return false unless body.nil? && !status
+      return false if status.respond_to?(:to_i) && status.to_i.positive?
 
-      raise Error, "the application returned no response"
+      raise Error, "the application returned #{status.inspect} as status and has not hijacked the connection; " \
+                   "return what Rack's SPEC asks for, [status, headers, body]"
     end
 
     # The client sees an error where it has seen nothing yet, else a response that is broken off.
