@@ -190,6 +190,19 @@ RSpec.shared_examples "MessageBus" do
     end
   end
 
+  describe "a server that stops" do
+    it "ends streaming and long polls properly, and does not wait for its deadline", limit: 20 do
+      app = serve_bus
+      streaming = open_poll(app, { "/news" => -1 }, client_id: "streaming")
+      long = open_poll(app, { "/news" => 0 }, client_id: "long", stream: false)
+      stopping = Thread.new { bus_server.stop(timeout: 60) }
+
+      expect(streaming).to be_finished
+      expect(long.whole).to eq([])
+      expect(stopping.join(10)).to be(stopping)
+    end
+  end
+
   describe "many clients" do
     it "are held open with five threads, while other requests are answered, and each gets the message", limit: 120 do
       app = serve_bus
