@@ -64,6 +64,9 @@ pub struct Config {
     pub access_log: AccessLogTarget,
     /// Least severity that is logged.
     pub log_level: crate::log::Level,
+    /// Gives memory that the allocator keeps for later back to the system. Called on a thread
+    /// that may block, after many connections have become idle; `None`: never.
+    pub release_memory: Option<fn()>,
 }
 
 /// The time in which a slow transfer is forgiven before its rate is looked at.

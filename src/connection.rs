@@ -15,6 +15,9 @@ use crate::{
     socket::Address, stats::Counters, stream::Gone, wakeups::Wakeups,
 };
 
+/// How long a connection is idle before hyper's state, and with it some 10 KB, is let go.
+const REST_AFTER: Duration = Duration::from_secs(1);
+
 /// A client connection.
 pub(crate) struct Connection {
     pub(crate) io: Arc<io::Shared>,
@@ -41,6 +44,8 @@ struct State {
     /// Something of the request may still be on its way: a plain close would reset.
     linger: bool,
     reset_on_close: bool,
+    /// hyper's state is gone until the client speaks.
+    resting: bool,
 }
 
 /// What a connection is waiting for.
@@ -90,6 +95,8 @@ pub(crate) enum Expired {
     Stalled,
     /// The exchange waited too long for a thread.
     InQueue,
+    /// Nothing has come for a while, and hyper can rest.
+    Idle,
 }
 
 impl Connection {
@@ -112,6 +119,7 @@ impl Connection {
             fin_is_gone: false,
             linger: false,
             reset_on_close: false,
+            resting: true,
         };
         Self {
             io,
@@ -127,10 +135,17 @@ impl Connection {
         self.state.lock().enter(phase, &self.io);
     }
 
+    /// hyper's state is gone until the client speaks.
+    pub(crate) fn set_resting(&self) {
+        self.state.lock().resting = true;
+        self.server.note_rested();
+    }
+
     /// A head was parsed. Returns whether the connection ends with this request.
     pub(crate) fn request_begins(&self) -> bool {
         let mut state = self.state.lock();
         state.requests += 1;
+        state.resting = false;
         state.enter(Phase::Body, &self.io);
         let max = self.server.config.max_requests_per_connection;
         max.is_some_and(|max| state.requests >= max) || state.order >= Order::Drain
@@ -336,6 +351,7 @@ impl Connection {
             && self.io.received() > state.received_before
         {
             state.enter(Phase::Head, &self.io);
+            state.resting = false;
         }
     }
 
@@ -345,12 +361,13 @@ impl Connection {
     /// One has struck.
     pub(crate) fn next_deadline(&self, now: Instant) -> Result<Option<Instant>, Expired> {
         let config = &self.server.config;
-        let (phase, since, received_before, current) = {
+        let (phase, since, received_before, resting, current) = {
             let state = self.state.lock();
             (
                 state.phase,
                 state.since,
                 state.received_before,
+                state.resting,
                 state.current.clone(),
             )
         };
@@ -379,6 +396,13 @@ impl Connection {
         let mut deadline = timeout.map(|timeout| from + timeout);
         if deadline.is_some_and(|deadline| now >= deadline) {
             return Err(expired);
+        }
+        if phase == Phase::Idle && !resting {
+            let rest = since + REST_AFTER;
+            if now >= rest && self.io.is_flushed() {
+                return Err(Expired::Idle);
+            }
+            deadline = Some(deadline.map_or(rest, |deadline| deadline.min(rest)));
         }
         if phase == Phase::Body
             && let Some(rate) = config.min_body_rate

@@ -87,7 +87,8 @@ pub(crate) async fn linger(mut socket: Socket, server: &Shared) {
 
 async fn drain(socket: &mut (impl AsyncRead + Unpin), silence: Duration, total: Duration) {
     let reading = async {
-        let mut space = [0; 4096];
+        // On the heap: an array would lie in the task of every connection.
+        let mut space = vec![0; 4096];
         // Ends at an EOF, an error, or a silence.
         while let Ok(Ok(1..)) = timeout(silence, socket.read(&mut space)).await {}
     };

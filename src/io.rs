@@ -163,6 +163,21 @@ impl Shared {
         }
     }
 
+    /// Whether the watch has read what hyper has not.
+    pub(crate) fn has_prefetched(&self) -> bool {
+        !self.state.lock().prefetched.is_empty()
+    }
+
+    /// Puts bytes back in front of what hyper reads next.
+    pub(crate) fn unread(&self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        let mut state = self.state.lock();
+        let behind = std::mem::replace(&mut state.prefetched, BytesMut::from(bytes));
+        state.prefetched.extend_from_slice(&behind);
+    }
+
     /// Lets an interim response out, where the wire is between two messages: behind a response
     /// that is half-written there is no room for it, and it is dropped, as a 1xx may be.
     pub(crate) fn send_interim(&self, head: &[u8], cx: &mut Context<'_>) {

@@ -54,48 +54,95 @@ pub(crate) async fn serve(
     permit: Permit,
 ) {
     let io = Arc::new(io::Shared::new(socket));
-    let connection = Arc::new(Connection::new(io.clone(), peer, local, server.clone()));
+    let connection = Arc::new(Connection::new(io, peer, local, server.clone()));
     let _registration = server.register(&connection);
     // Whatever ends this task, the exchange under way must hear of it.
     let _guard = Guard(&connection);
-    let service = hyper::service::service_fn(|request| {
-        let connection = connection.clone();
-        async move { Ok::<_, Infallible>(service::handle(connection, request).await) }
-    });
-    let mut hyper = Box::pin(
-        http1::Builder::new()
-            .half_close(true)
-            .max_headers(server.config.max_header_fields)
-            .max_buf_size(server.config.max_header_bytes.max(8192))
-            .serve_connection(Io(io.clone()), service),
-    );
-    let outcome = drive(hyper.as_mut(), &connection).await;
-    // Told before hyper drops the response, which would tell of a reset.
-    match outcome {
-        Outcome::Lost(gone) => connection.tell_gone(gone),
-        Outcome::Expired(Expired::Stalled) => connection.tell_gone(Gone::TimedOut),
-        Outcome::Stopped => connection.tell_gone(Gone::Stopped),
-        _ => {}
+    let (outcome, early) = run(&connection).await;
+    // In a box: what is needed at the end alone would make every task larger.
+    Box::pin(conclude(outcome, early, &connection, permit)).await;
+}
+
+/// Runs hyper while there is something to do for it. An idle connection keeps no more than its
+/// socket: hyper's state, with its buffers, is made anew when the client speaks again.
+async fn run(connection: &Arc<Connection>) -> (Outcome, Bytes) {
+    let mut timer = Timer::default();
+    loop {
+        if let Some(outcome) = rest(connection, &mut timer).await {
+            return (outcome, Bytes::new());
+        }
+        let service = hyper::service::service_fn(|request| {
+            let connection = connection.clone();
+            async move { Ok::<_, Infallible>(service::handle(connection, request).await) }
+        });
+        let config = &connection.server.config;
+        let mut hyper = Box::pin(
+            http1::Builder::new()
+                .half_close(true)
+                .max_headers(config.max_header_fields)
+                .max_buf_size(config.max_header_bytes.max(8192))
+                .serve_connection(Io(connection.io.clone()), service),
+        );
+        let outcome = drive(hyper.as_mut(), connection, &mut timer).await;
+        // Told before hyper drops the response, which would tell of a reset.
+        match outcome {
+            Outcome::Lost(gone) => connection.tell_gone(gone),
+            Outcome::Expired(Expired::Stalled) => connection.tell_gone(Gone::TimedOut),
+            Outcome::Stopped => connection.tell_gone(Gone::Stopped),
+            _ => {}
+        }
+        let read = Pin::into_inner(hyper).into_parts().read_buf;
+        if !matches!(outcome, Outcome::Expired(Expired::Idle)) {
+            return (outcome, read);
+        }
+        connection.io.unread(&read);
+        connection.set_resting();
     }
-    // hyper's buffers go now: what follows may take long.
-    let read = Pin::into_inner(hyper).into_parts().read_buf;
+}
+
+/// Waits without hyper for the client's next bytes; `Some`: the connection is over.
+async fn rest(connection: &Connection, timer: &mut Timer) -> Option<Outcome> {
+    poll_fn(|cx| {
+        // Of a drain and of an EOF hyper makes the right thing: it closes what is idle.
+        match connection.attend(cx) {
+            Order::Stop => return Poll::Ready(Some(Outcome::Stopped)),
+            Order::Drain => return Poll::Ready(None),
+            Order::Serve => {}
+        }
+        match connection.io.poll_watch(cx) {
+            Poll::Ready(Sign::Reset) => return Poll::Ready(Some(Outcome::Lost(Gone::Reset))),
+            Poll::Ready(Sign::Eof) => return Poll::Ready(None),
+            Poll::Pending if connection.io.has_prefetched() => return Poll::Ready(None),
+            Poll::Pending => {}
+        }
+        timer
+            .poll(cx, connection)
+            .map(|expired| Some(Outcome::Expired(expired)))
+    })
+    .await
+}
+
+/// Ends a connection as its outcome asks for.
+async fn conclude(outcome: Outcome, read: Bytes, connection: &Arc<Connection>, permit: Permit) {
+    let io = &connection.io;
+    let server = &connection.server;
     let Some((socket, prefetched)) = io.take_socket() else {
         return;
     };
     let early = join(read, prefetched);
     match outcome {
-        Outcome::Takeover => take_over(socket, early, &connection, permit).await,
+        Outcome::Takeover => take_over(socket, early, connection, permit).await,
         Outcome::Finished(result) => {
             let spoke = io.sent() > 0;
             if result.is_err_and(|error| error.is_parse()) && !spoke {
                 // hyper has an answer for most faults, and none for an HTTP/2 preface.
-                refuse(socket, StatusCode::BAD_REQUEST, &server).await;
+                refuse(socket, StatusCode::BAD_REQUEST, server).await;
             } else {
-                close(socket, &connection, !early.is_empty()).await;
+                close(socket, connection, !early.is_empty()).await;
             }
         }
         Outcome::Expired(Expired::With(status)) if io.is_flushed() => {
-            refuse(socket, status, &server).await;
+            refuse(socket, status, server).await;
         }
         Outcome::Expired(Expired::Stalled) => socket.reset_on_drop(),
         Outcome::Expired(_) | Outcome::Lost(_) | Outcome::Stopped => {}
@@ -121,13 +168,16 @@ fn join(first: Bytes, second: Bytes) -> Bytes {
 }
 
 /// Polls hyper, and beside it all that may end its part: one task, one waker.
-async fn drive<S>(mut hyper: Pin<&mut http1::Connection<Io, S>>, connection: &Connection) -> Outcome
+async fn drive<S>(
+    mut hyper: Pin<&mut http1::Connection<Io, S>>,
+    connection: &Connection,
+    timer: &mut Timer,
+) -> Outcome
 where
     S: hyper::service::HttpService<hyper::body::Incoming, ResBody = Outgoing>,
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let mut draining = false;
-    let mut timer = Timer::default();
     poll_fn(move |cx| {
         loop {
             let order = connection.attend(cx);

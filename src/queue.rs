@@ -58,6 +58,18 @@ impl<T> Queue<T> {
     /// # Errors
     /// Gives the item back when the queue is full or closed.
     pub fn push(&self, item: T) -> Result<(), PushError<T>> {
+        if let Some(waker) = self.push_quietly(item)? {
+            waker.wake();
+        }
+        Ok(())
+    }
+
+    /// Appends `item`, and leaves it to the caller to wake the sleeper that is needed, if one
+    /// is: a thread that is woken at once runs in place of the one that has more to push.
+    ///
+    /// # Errors
+    /// Gives the item back when the queue is full or closed.
+    pub fn push_quietly(&self, item: T) -> Result<Option<Waker>, PushError<T>> {
         let mut state = self.state.lock();
         if state.closed {
             return Err(PushError::Closed(item));
@@ -66,12 +78,7 @@ impl<T> Queue<T> {
             return Err(PushError::Full(item));
         }
         state.items.push_back(item);
-        let waker = state.next_to_wake();
-        drop(state);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-        Ok(())
+        Ok(state.next_to_wake())
     }
 
     /// Takes the oldest item without waiting; `None` where there is none.

@@ -37,6 +37,11 @@ use crate::{
 /// Descriptors that are left to everything but connections.
 const RESERVED_DESCRIPTORS: u64 = 128;
 
+/// How often it is looked whether memory is to be given back, and how many connections must
+/// have given their buffers up for it.
+const RELEASE_EVERY: Duration = Duration::from_secs(2);
+const RELEASE_AFTER: usize = 256;
+
 /// How long nothing is said of a server that stays full.
 const FULL_TOLD_EVERY: Duration = Duration::from_secs(60);
 
@@ -70,6 +75,8 @@ pub(crate) struct Shared {
     max_connections: usize,
     open: AtomicUsize,
     closed_one: Notify,
+    /// Connections that have given their buffers up since memory was last given back.
+    rested: AtomicUsize,
     idle_waiters: Mutex<Vec<Waker>>,
     connections: Mutex<HashMap<u64, Weak<Connection>>>,
     full_told: Mutex<Option<Instant>>,
@@ -105,6 +112,7 @@ impl Server {
             max_connections: connection_limit(config.max_connections),
             open: AtomicUsize::new(0),
             closed_one: Notify::new(),
+            rested: AtomicUsize::new(0),
             idle_waiters: Mutex::new(Vec::new()),
             connections: Mutex::new(HashMap::new()),
             full_told: Mutex::new(None),
@@ -280,6 +288,9 @@ fn connection_limit(wanted: Option<usize>) -> usize {
 async fn run(shared: Arc<Shared>, listeners: Vec<Listener>) {
     let wakeups = shared.wakeups.clone();
     tokio::spawn(async move { wakeups.run().await });
+    if let Some(release) = shared.config.release_memory {
+        tokio::spawn(give_memory_back(release, shared.clone()));
+    }
     for listener in listeners {
         tokio::spawn(accept(listener, shared.clone()));
     }
@@ -293,6 +304,20 @@ async fn run(shared: Arc<Shared>, listeners: Vec<Listener>) {
         }
     };
     let _ = tokio::time::timeout(Duration::from_millis(500), closing).await;
+}
+
+/// Many connections that become idle leave many free buffers behind, which the allocator keeps.
+async fn give_memory_back(release: fn(), shared: Arc<Shared>) {
+    let mut interval = tokio::time::interval(RELEASE_EVERY);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        interval.tick().await;
+        if shared.rested.load(Ordering::Relaxed) >= RELEASE_AFTER {
+            shared.rested.store(0, Ordering::Relaxed);
+            // A panic in there concerns nobody here.
+            let _ = tokio::task::spawn_blocking(release).await;
+        }
+    }
 }
 
 async fn accept(listener: Listener, shared: Arc<Shared>) {
@@ -339,6 +364,11 @@ impl Shared {
     /// The runtime, as long as it runs.
     pub(crate) fn runtime(&self) -> Option<Handle> {
         self.runtime.lock().clone()
+    }
+
+    /// Notes that a connection has given its buffers up.
+    pub(crate) fn note_rested(&self) {
+        self.rested.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Keeps a connection where orders reach it, as long as the registration lives.

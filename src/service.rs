@@ -54,21 +54,25 @@ pub(crate) async fn handle(
     );
     connection.set_current(inner.clone());
     Counters::add(&server.counters.requests);
-    if let Err(PushError::Full(exchange) | PushError::Closed(exchange)) =
-        server.queue.push(Exchange {
-            inner: inner.clone(),
-        })
-    {
-        exchange.inner.withdraw();
-        let access = inner.access.lock().take();
-        let unread = !inner.reader.is_complete();
-        return refuse(
-            connection,
-            version,
-            access,
-            StatusCode::SERVICE_UNAVAILABLE,
-            unread,
-        );
+    let exchange = Exchange {
+        inner: inner.clone(),
+    };
+    match server.queue.push_quietly(exchange) {
+        // Woken behind the tasks that are ready now: they may have more for it.
+        Ok(Some(worker)) => server.wakeups.wake(worker),
+        Ok(None) => {}
+        Err(PushError::Full(exchange) | PushError::Closed(exchange)) => {
+            exchange.inner.withdraw();
+            let access = inner.access.lock().take();
+            let unread = !inner.reader.is_complete();
+            return refuse(
+                connection,
+                version,
+                access,
+                StatusCode::SERVICE_UNAVAILABLE,
+                unread,
+            );
+        }
     }
     let (head, body) = poll_fn(|cx| inner.poll_answer(cx)).await;
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
@@ -164,14 +168,24 @@ fn build(version: Version, head: Head, body: Body, report: Report) -> Response<O
 async fn receive(
     connection: &Connection,
     parts: &Parts,
-    mut body: Incoming,
+    body: Incoming,
 ) -> Result<(Input, BodyReader), StatusCode> {
-    let server = &connection.server;
-    let config = &server.config;
-    let limits = Limits::new(config);
+    let limits = Limits::new(&connection.server.config);
     if body.is_end_stream() {
         return Ok((Input::Empty, BodyReader::ended(limits)));
     }
+    // In a box: most requests have no body, and what it takes would make every task larger.
+    Box::pin(receive_body(connection, parts, body, limits)).await
+}
+
+async fn receive_body(
+    connection: &Connection,
+    parts: &Parts,
+    mut body: Incoming,
+    limits: Limits,
+) -> Result<(Input, BodyReader), StatusCode> {
+    let server = &connection.server;
+    let config = &server.config;
     let expects_continue = parts
         .headers
         .get(header::EXPECT)

@@ -135,6 +135,9 @@ module Penstock
       @lock.synchronize do
         @threads.delete(Thread.current)
         add_worker(number) unless @stopping
+      rescue ThreadError
+        # The program ends, and Ruby makes no more threads.
+        @stopping = true
       end
     end
 

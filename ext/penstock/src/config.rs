@@ -71,6 +71,7 @@ pub(crate) fn read(ruby: &Ruby, settings: RHash) -> Result<(Config, Options), Er
             "error" => Level::Error,
             other => return Err(from.refuse("log_level", other)),
         },
+        release_memory: crate::memory::RELEASE,
     };
     Ok((
         config,

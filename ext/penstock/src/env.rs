@@ -2,20 +2,19 @@
 //! which only what differs is set. Keys are frozen strings made once.
 
 use std::{
-    collections::HashMap,
     net::{IpAddr, SocketAddr},
     str::FromStr,
-    sync::OnceLock,
 };
 
 use http::{HeaderMap, HeaderName, HeaderValue, Version, header};
 use magnus::{
-    Error, RHash, RString, Ruby, Value, gc,
+    Error, RHash, RString, Ruby, Value,
     prelude::*,
     rb_sys::{AsRawValue, FromRawValue},
-    value::{InnerValue, Opaque},
 };
 use penstock::{exchange::Exchange, request::Request, socket::Address};
+
+use crate::strings::{Text, field_key};
 
 /// An address range whose members are trusted.
 #[derive(Clone, Copy, Debug)]
@@ -71,135 +70,9 @@ fn same_prefix(a: IpAddr, b: IpAddr, bits: u8) -> bool {
     bits == 0 || differ >> (width - bits) == 0
 }
 
-/// Frozen strings of the process.
-struct Strings {
-    names: HashMap<HeaderName, Opaque<RString>>,
-    keys: HashMap<&'static str, Opaque<RString>>,
-}
-
-/// Header fields whose keys are made once; of others the key is made for each request.
-const KNOWN: [HeaderName; 44] = [
-    header::ACCEPT,
-    header::ACCEPT_CHARSET,
-    header::ACCEPT_ENCODING,
-    header::ACCEPT_LANGUAGE,
-    header::ACCEPT_RANGES,
-    header::ACCESS_CONTROL_REQUEST_HEADERS,
-    header::ACCESS_CONTROL_REQUEST_METHOD,
-    header::AUTHORIZATION,
-    header::CACHE_CONTROL,
-    header::CONNECTION,
-    header::CONTENT_DISPOSITION,
-    header::CONTENT_ENCODING,
-    header::CONTENT_LANGUAGE,
-    header::CONTENT_LENGTH,
-    header::CONTENT_RANGE,
-    header::CONTENT_TYPE,
-    header::COOKIE,
-    header::DATE,
-    header::DNT,
-    header::EXPECT,
-    header::FORWARDED,
-    header::FROM,
-    header::HOST,
-    header::IF_MATCH,
-    header::IF_MODIFIED_SINCE,
-    header::IF_NONE_MATCH,
-    header::IF_RANGE,
-    header::IF_UNMODIFIED_SINCE,
-    header::MAX_FORWARDS,
-    header::ORIGIN,
-    header::PRAGMA,
-    header::RANGE,
-    header::REFERER,
-    header::SEC_WEBSOCKET_EXTENSIONS,
-    header::SEC_WEBSOCKET_KEY,
-    header::SEC_WEBSOCKET_PROTOCOL,
-    header::SEC_WEBSOCKET_VERSION,
-    header::TE,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-    header::UPGRADE_INSECURE_REQUESTS,
-    header::USER_AGENT,
-    header::VIA,
-    header::WARNING,
-];
-
-/// Keys that are set here, and frequent values.
-const TEXTS: [&str; 38] = [
-    "",
-    "/",
-    "*",
-    "on",
-    "http",
-    "https",
-    "80",
-    "443",
-    "127.0.0.1",
-    "localhost",
-    "GET",
-    "HEAD",
-    "POST",
-    "PUT",
-    "PATCH",
-    "DELETE",
-    "OPTIONS",
-    "TRACE",
-    "HTTP/1.0",
-    "HTTP/1.1",
-    "REQUEST_METHOD",
-    "PATH_INFO",
-    "QUERY_STRING",
-    "REQUEST_PATH",
-    "REQUEST_URI",
-    "SERVER_PROTOCOL",
-    "HTTP_VERSION",
-    "SERVER_NAME",
-    "SERVER_PORT",
-    "REMOTE_ADDR",
-    "REMOTE_PORT",
-    "HTTPS",
-    "rack.url_scheme",
-    "rack.protocol",
-    "rack.response_finished",
-    "penstock.queue_time",
-    "CONTENT_LENGTH",
-    "penstock.stream",
-];
-
-static STRINGS: OnceLock<Strings> = OnceLock::new();
-
-/// Makes the strings. Called once, when the extension is loaded.
-pub(crate) fn init(ruby: &Ruby) {
-    STRINGS.get_or_init(|| {
-        let pinned = |text: &str| {
-            let string = ruby.str_new(text);
-            string.freeze();
-            gc::register_mark_object(string);
-            Opaque::from(string)
-        };
-        let names = KNOWN
-            .iter()
-            .map(|name| (name.clone(), pinned(&key_of(name))))
-            .collect();
-        let keys = TEXTS.iter().map(|text| (*text, pinned(text))).collect();
-        Strings { names, keys }
-    });
-}
-
-/// The name of a header field as a key of env (RFC 3875 section 4.1.18).
-fn key_of(name: &HeaderName) -> String {
-    let upper = name.as_str().to_ascii_uppercase().replace('-', "_");
-    match *name {
-        header::CONTENT_TYPE | header::CONTENT_LENGTH => upper,
-        _ => format!("HTTP_{upper}"),
-    }
-}
-
 /// An env under construction. All of Ruby's calls here could raise `NoMemoryError` alone.
 struct Env<'a> {
     ruby: &'a Ruby,
-    strings: &'a Strings,
     hash: RHash,
 }
 
@@ -214,42 +87,30 @@ pub(crate) fn build(
     request: &Request,
     trusted: &[Network],
 ) -> Result<RHash, Error> {
-    let strings = STRINGS.get().expect("made when the extension was loaded");
     // SAFETY: a Hash is duplicated with the lock held; the result is a Hash.
     let copy = unsafe { Value::from_raw(rb_sys::rb_hash_dup(template.as_raw())) };
     let hash = RHash::from_value(copy)
         .ok_or_else(|| Error::new(ruby.exception_type_error(), "the env template is no Hash"))?;
-    let env = Env {
-        ruby,
-        strings,
-        hash,
-    };
+    let env = Env { ruby, hash };
     env.set_line(request)?;
     env.set_fields(&request.headers)?;
     env.set_protocol(&request.headers)?;
     env.set_server(exchange, request, trusted)?;
     env.set_peer(exchange.peer())?;
-    env.set("rack.response_finished", ruby.ary_new())?;
-    env.set("penstock.queue_time", exchange.queue_time().as_secs_f64())?;
+    env.set(Text::ResponseFinished, ruby.ary_new())?;
+    env.set(Text::QueueTime, exchange.queue_time().as_secs_f64())?;
     Ok(hash)
 }
 
 impl Env<'_> {
-    fn key(&self, text: &str) -> RString {
-        self.strings.keys[text].get_inner_with(self.ruby)
-    }
-
-    fn set(&self, key: &str, value: impl magnus::IntoValue) -> Result<(), Error> {
-        self.hash.aset(self.key(key), value)
+    fn set(&self, key: Text, value: impl magnus::IntoValue) -> Result<(), Error> {
+        self.hash.aset(key.get(self.ruby), value)
     }
 
     /// A frozen string where `bytes` is a frequent value, else a new one of bytes.
     fn string(&self, bytes: &[u8]) -> RString {
-        let known = std::str::from_utf8(bytes)
-            .ok()
-            .and_then(|text| self.strings.keys.get(text));
-        match known {
-            Some(string) => string.get_inner_with(self.ruby),
+        match Text::known(bytes) {
+            Some(text) => text.get(self.ruby),
             None => self.ruby.str_from_slice(bytes),
         }
     }
@@ -261,14 +122,15 @@ impl Env<'_> {
             version,
             ..
         } = request;
-        self.set("REQUEST_METHOD", self.string(method.as_str().as_bytes()))?;
+        self.set(Text::RequestMethod, self.string(method.as_str().as_bytes()))?;
         let path = uri.path();
         let path = if path.is_empty() { "/" } else { path };
-        let path = self.string(path.as_bytes());
-        self.set("PATH_INFO", path)?;
-        self.set("REQUEST_PATH", path)?;
+        // Not frozen: applications set the encoding of this one in place.
+        let path = self.ruby.str_from_slice(path.as_bytes());
+        self.set(Text::PathInfo, path)?;
+        self.set(Text::RequestPath, path)?;
         self.set(
-            "QUERY_STRING",
+            Text::QueryString,
             self.string(uri.query().unwrap_or("").as_bytes()),
         )?;
         let target = match uri.path_and_query() {
@@ -277,14 +139,15 @@ impl Env<'_> {
             Some(target) => self.ruby.str_from_slice(target.as_str().as_bytes()),
             None => path,
         };
-        self.set("REQUEST_URI", target)?;
+        self.set(Text::RequestUri, target)?;
         let version = if *version == Version::HTTP_10 {
-            "HTTP/1.0"
+            Text::Http10
         } else {
-            "HTTP/1.1"
+            Text::Http11
         };
-        self.set("SERVER_PROTOCOL", self.key(version))?;
-        self.set("HTTP_VERSION", self.key(version))
+        let version = version.get(self.ruby);
+        self.set(Text::ServerProtocol, version)?;
+        self.set(Text::HttpVersion, version)
     }
 
     fn set_fields(&self, headers: &HeaderMap) -> Result<(), Error> {
@@ -293,10 +156,7 @@ impl Env<'_> {
                 continue;
             }
             let value = self.joined(name, headers);
-            match self.strings.names.get(name) {
-                Some(key) => self.hash.aset(key.get_inner_with(self.ruby), value)?,
-                None => self.hash.aset(self.ruby.str_new(&key_of(name)), value)?,
-            }
+            self.hash.aset(field_key(self.ruby, name), value)?;
         }
         Ok(())
     }
@@ -331,7 +191,7 @@ impl Env<'_> {
         let named = tokens(headers, &header::CONNECTION)
             .any(|token| token.eq_ignore_ascii_case(b"upgrade"));
         if named && !offered.is_empty() {
-            self.set("rack.protocol", offered)?;
+            self.set(Text::Protocol, offered)?;
         }
         Ok(())
     }
@@ -358,19 +218,19 @@ impl Env<'_> {
             first.trim_ascii().eq_ignore_ascii_case(b"https")
         });
         if is_https {
-            self.set("rack.url_scheme", self.key("https"))?;
-            self.set("HTTPS", self.key("on"))?;
+            self.set(Text::UrlScheme, Text::Https.get(self.ruby))?;
+            self.set(Text::HttpsKey, Text::On.get(self.ruby))?;
         }
         let default_port = if is_https { "443" } else { "80" };
         if let Some(host) = request.headers.get(header::HOST) {
             let (name, port) = split_host(host.as_bytes());
-            self.set("SERVER_NAME", self.string(name))?;
+            self.set(Text::ServerName, self.string(name))?;
             let port = if port.is_empty() {
                 default_port.as_bytes()
             } else {
                 port
             };
-            return self.set("SERVER_PORT", self.string(port));
+            return self.set(Text::ServerPort, self.string(port));
         }
         let (name, port) = match exchange.local() {
             Address::Ip(SocketAddr::V6(address)) => {
@@ -379,18 +239,21 @@ impl Env<'_> {
             Address::Ip(address) => (address.ip().to_string(), address.port().to_string()),
             Address::Unix => ("localhost".into(), default_port.into()),
         };
-        self.set("SERVER_NAME", self.ruby.str_new(&name))?;
-        self.set("SERVER_PORT", self.ruby.str_new(&port))
+        self.set(Text::ServerName, self.ruby.str_new(&name))?;
+        self.set(Text::ServerPort, self.ruby.str_new(&port))
     }
 
     fn set_peer(&self, peer: Address) -> Result<(), Error> {
         match peer {
             Address::Ip(peer) => {
                 let address = peer.ip().to_string();
-                self.set("REMOTE_ADDR", self.string(address.as_bytes()))?;
-                self.set("REMOTE_PORT", self.ruby.str_new(&peer.port().to_string()))
+                self.set(Text::RemoteAddr, self.string(address.as_bytes()))?;
+                self.set(
+                    Text::RemotePort,
+                    self.ruby.str_new(&peer.port().to_string()),
+                )
             }
-            Address::Unix => self.set("REMOTE_ADDR", self.key("127.0.0.1")),
+            Address::Unix => self.set(Text::RemoteAddr, Text::Loopback.get(self.ruby)),
         }
     }
 }
@@ -425,11 +288,12 @@ fn split_host(host: &[u8]) -> (&[u8], &[u8]) {
 /// # Errors
 /// Ruby is out of memory.
 pub(crate) fn set_length(ruby: &Ruby, env: RHash, length: u64) -> Result<(), Error> {
-    let strings = STRINGS.get().expect("made when the extension was loaded");
-    let key = strings.keys["CONTENT_LENGTH"].get_inner_with(ruby);
-    let chunked = strings.names[&header::TRANSFER_ENCODING].get_inner_with(ruby);
+    let chunked = field_key(ruby, &header::TRANSFER_ENCODING);
     if !env.delete::<_, Value>(chunked)?.is_nil() {
-        env.aset(key, ruby.str_new(&length.to_string()))?;
+        env.aset(
+            Text::ContentLength.get(ruby),
+            ruby.str_new(&length.to_string()),
+        )?;
     }
     Ok(())
 }

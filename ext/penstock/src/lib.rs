@@ -12,8 +12,10 @@ mod fd;
 mod guarded;
 mod gvl;
 mod lease;
+mod memory;
 mod server;
 mod stream;
+mod strings;
 
 use magnus::{Error, Ruby};
 
@@ -21,7 +23,7 @@ use magnus::{Error, Ruby};
 #[magnus::init(name = "penstock")]
 fn init(ruby: &Ruby) -> Result<(), Error> {
     let penstock = ruby.define_module("Penstock")?;
-    env::init(ruby);
+    strings::init(ruby);
     stream::init(ruby, penstock)?;
     lease::init(ruby, penstock)?;
     server::init(ruby, penstock)

@@ -21,6 +21,7 @@ use crate::{
     guarded::Guarded,
     gvl::{self, Wait},
     stream::{self, Stream},
+    strings::Text,
 };
 
 /// Names of fields that could not be sent, each told once; so many of them at the most.
@@ -173,16 +174,16 @@ impl Engine {
         }
         let stream = Stream::new(exchange, context.clone(), offered, env, file);
         let stream = ruby.obj_wrap(stream);
-        env.aset(ruby.str_new("penstock.stream"), stream)?;
-        env.aset(ruby.str_new("rack.hijack"), stream)?;
+        env.aset(Text::Stream.get(ruby), stream)?;
+        env.aset(Text::Hijack.get(ruby), stream)?;
         if hints {
-            env.aset(ruby.str_new("rack.early_hints"), stream)?;
+            env.aset(Text::EarlyHints.get(ruby), stream)?;
         }
         if streams {
             body = Some(ruby.get_inner(self.input).new_instance((stream, env))?);
         }
         if let Some(body) = body {
-            env.aset(ruby.str_new("rack.input"), body)?;
+            env.aset(Text::RackInput.get(ruby), body)?;
             stream.ivar_set("@input", body)?;
         }
         Ok(env)
