@@ -244,11 +244,16 @@ impl Connection {
 
     /// Gives an order; one that was given before is not taken back.
     pub(crate) fn order(&self, order: Order) {
-        let waker = {
+        {
             let mut state = self.state.lock();
             state.order = state.order.max(order);
-            state.waker.clone()
-        };
+        }
+        self.look_again();
+    }
+
+    /// Has the task look at its order and its time-outs again.
+    pub(crate) fn look_again(&self) {
+        let waker = self.state.lock().waker.clone();
         if let Some(waker) = waker {
             self.server.wakeups.wake(waker);
         }

@@ -398,6 +398,7 @@ impl Exchange {
     /// Sets how long a client may take nothing before the stream is given up; `None`: for ever.
     pub fn set_write_timeout(&self, timeout: Option<Duration>) {
         self.inner.state.lock().write_timeout = Some(timeout);
+        self.inner.connection.look_again();
     }
 
     /// Asks for the socket. The request body must have been read to its end.

@@ -25,6 +25,11 @@ use crate::{
     socket::{Address, Socket},
 };
 
+/// How much of a response the kernel keeps that is not sent yet, in bytes: at the least rate
+/// (`min_write_rate`) it is sent within the write time-out.
+#[cfg(target_os = "linux")]
+const UNSENT_LIMIT: u32 = 16 * 1024;
+
 /// A bound socket that is not yet served.
 #[derive(Debug)]
 pub struct Bound {
@@ -107,6 +112,7 @@ impl Bound {
         let (socket, file) = match self.kind {
             BoundKind::Tcp(listener) => {
                 listener.set_nonblocking(true)?;
+                limit_unsent(&listener);
                 (ListenerSocket::Tcp(TcpListener::from_std(listener)?), None)
             }
             BoundKind::Unix(listener, file) => {
@@ -122,6 +128,18 @@ impl Bound {
             _file: file,
         })
     }
+}
+
+/// Has the kernel keep little that is not sent yet, for each connection of the listener. Without
+/// it a socket takes megabytes at once and then nothing until a third of them has left, and a
+/// client that reads slowly but steadily would seem to take nothing for longer than the write
+/// time-out.
+fn limit_unsent(listener: &StdTcpListener) {
+    // Where it cannot be had, time-outs are less exact.
+    #[cfg(target_os = "linux")]
+    let _ = SockRef::from(listener).set_tcp_notsent_lowat(UNSENT_LIMIT);
+    #[cfg(not(target_os = "linux"))]
+    let _ = listener;
 }
 
 fn failed(what: &str, advice: &str, error: io::Error) -> Error {

@@ -130,10 +130,7 @@ impl Socket {
     /// Writes what the kernel takes, or waits for its room.
     pub(crate) async fn write_some(&self, data: &[u8]) -> io::Result<usize> {
         loop {
-            let written = match &self.stream {
-                Stream::Tcp(tcp) => tcp.try_write(data),
-                Stream::Unix(unix) => unix.try_write(data),
-            };
+            let written = self.try_write(data);
             if !is_blocked(&written) {
                 return written;
             }
@@ -148,6 +145,14 @@ impl Socket {
             Stream::Unix(unix) => unix.take_error(),
         };
         !matches!(error, Ok(None))
+    }
+
+    /// Writes what the kernel takes now.
+    pub(crate) fn try_write(&self, data: &[u8]) -> io::Result<usize> {
+        match &self.stream {
+            Stream::Tcp(tcp) => tcp.try_write(data),
+            Stream::Unix(unix) => unix.try_write(data),
+        }
     }
 
     /// Waits until the connection has failed: shows also while nobody reads or writes.

@@ -1,7 +1,7 @@
 //! A connection behind a 101: what the application writes goes out as it is, what the client
 //! sends comes in as it is.
 
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::time::{Instant, timeout_at};
@@ -97,44 +97,48 @@ async fn outward(exchange: &Inner, to: &Socket) -> Result<(), Broken> {
     }
 }
 
-/// Sends `data` to a client that takes it neither too late nor too slowly.
+/// Sends `data` to a client that takes it neither too late nor too slowly. What the kernel has
+/// room for at once does not count as taken.
 async fn send(mut data: Bytes, exchange: &Inner, to: &Socket) -> Result<(), Broken> {
+    let written = |written: io::Result<usize>| match written {
+        Ok(written @ 1..) => Ok(written),
+        _ => Err(Broken::Gone(Gone::Reset)),
+    };
+    while data.has_remaining() {
+        match to.try_write(&data) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+            result => data.advance(written(result)?),
+        }
+    }
     let began = Instant::now();
     let length = data.len();
     let mut progress = began;
     while data.has_remaining() {
         let now = Instant::now();
         let deadline = exchange.write_timeout().map(|timeout| progress + timeout);
-        let rate = exchange.server.config.min_write_rate.map(|rate| {
-            let look = (began + RATE_GRACE).max(now + Duration::from_secs(1));
-            (rate, look)
-        });
-        let look = [deadline, rate.map(|(_, look)| look)]
-            .into_iter()
-            .flatten()
-            .min();
-        let written = match look {
+        let rate = exchange.server.config.min_write_rate;
+        let look = (began + RATE_GRACE).max(now + Duration::from_secs(1));
+        let look = [deadline, rate.map(|_| look)].into_iter().flatten().min();
+        let taken = match look {
             None => Some(to.write_some(&data).await),
             // Late: whether too late is seen below.
             Some(look) => timeout_at(look, to.write_some(&data)).await.ok(),
         };
         let now = Instant::now();
-        match written {
-            Some(Ok(written @ 1..)) => {
-                data.advance(written);
+        let late = match taken {
+            Some(taken) => {
+                data.advance(written(taken)?);
                 progress = now;
+                false
             }
-            Some(_) => return Err(Broken::Gone(Gone::Reset)),
-            None if deadline.is_some_and(|deadline| now >= deadline) => {
-                return Err(Broken::Gone(Gone::TimedOut));
-            }
-            None => {}
-        }
+            None => deadline.is_some_and(|deadline| now >= deadline),
+        };
         let elapsed = now - began;
-        if let Some((rate, _)) = rate
-            && elapsed >= RATE_GRACE
-            && ((length - data.len()) as f64) < rate as f64 * elapsed.as_secs_f64()
-        {
+        let slow = rate.is_some_and(|rate| {
+            let taken = (length - data.len()) as f64;
+            elapsed >= RATE_GRACE && taken < rate as f64 * elapsed.as_secs_f64()
+        });
+        if late || slow {
             return Err(Broken::Gone(Gone::TimedOut));
         }
     }

@@ -127,7 +127,7 @@ module Penstock
       @threads << thread("penstock worker #{number}") do
         worker.run
       ensure
-        replace_worker(number) if Thread.current.status == "aborting"
+        replace_worker(number) if killed?
       end
     end
 
@@ -150,9 +150,12 @@ module Penstock
       @callbacks = thread("penstock on_close") do
         call_back
       ensure
-        add_caller if Thread.current.status == "aborting" && !@stopping
+        add_caller if killed? && !@stopping
       end
     end
+
+    # Whether somebody kills the current thread; the end of the process kills all.
+    def killed? = Thread.current.status == "aborting" && Thread.main.alive?
 
     def call_back
       while (id, error = @engine.next_ended)
