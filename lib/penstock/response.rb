@@ -34,8 +34,8 @@ module Penstock
     end
 
     def send_body(stream, status, headers, body)
-      if body.respond_to?(:to_ary)
-        stream.respond_full(status, headers, body.to_ary)
+      if (chunks = array(body))
+        stream.respond_full(status, headers, chunks)
       elsif file?(stream, status, headers, body)
         nil
       elsif body.respond_to?(:each)
@@ -45,6 +45,11 @@ module Penstock
       else
         raise Error, "the application's body is #{body.class}, which has no each and no call; return what Rack's SPEC asks for"
       end
+    end
+
+    # `to_ary` is an optimisation, and may say with nil that there is no Array.
+    def array(body)
+      body.to_ary if body.respond_to?(:to_ary)
     end
 
     # `to_path` is an optimisation (it may be nil, and the file gone): `each` gives the same bytes.

@@ -3,6 +3,8 @@
 
 use std::{
     cell::Cell,
+    ffi::OsStr,
+    os::unix::{ffi::OsStrExt, fs::OpenOptionsExt},
     sync::Arc,
     task::Poll,
     time::{Duration, Instant},
@@ -187,21 +189,9 @@ impl Stream {
         path: RString,
     ) -> Result<bool, Error> {
         let head = rb_self.head(ruby, status, headers)?;
-        let path = path.to_string()?;
-        let opened = gvl::blocking(ruby, || -> std::io::Result<Body> {
-            let file = std::fs::File::open(path)?;
-            let attributes = file.metadata()?;
-            if !attributes.is_file() {
-                return Err(std::io::ErrorKind::InvalidInput.into());
-            }
-            let length = attributes.len();
-            if length > SMALL_FILE {
-                return Ok(Body::File { file, length });
-            }
-            let mut content = Vec::with_capacity(length as usize);
-            std::io::Read::read_to_end(&mut &file, &mut content)?;
-            Ok(Body::Full(content.into()))
-        })?;
+        // SAFETY: the bytes are copied before anything of Ruby can run.
+        let path = OsStr::from_bytes(unsafe { path.as_slice() }).to_owned();
+        let opened = gvl::blocking(ruby, || open_file(&path))?;
         let Ok(body) = opened else { return Ok(false) };
         rb_self.respond(ruby, head, body)?;
         Ok(true)
@@ -473,6 +463,27 @@ impl Stream {
         array.push(Lease::address(ruby, local)?)?;
         Ok(array)
     }
+}
+
+/// A regular file as a body. Others are refused, and not waited for: opening a pipe would block
+/// until somebody writes to it.
+fn open_file(path: &OsStr) -> std::io::Result<Body> {
+    let mut options = std::fs::OpenOptions::new();
+    let file = options
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path)?;
+    let attributes = file.metadata()?;
+    if !attributes.is_file() {
+        return Err(std::io::ErrorKind::InvalidInput.into());
+    }
+    let length = attributes.len();
+    if length > SMALL_FILE {
+        return Ok(Body::File { file, length });
+    }
+    let mut content = Vec::with_capacity(length as usize);
+    std::io::Read::read_to_end(&mut &file, &mut content)?;
+    Ok(Body::Full(content.into()))
 }
 
 /// An error of the core as an exception object that is not raised.
