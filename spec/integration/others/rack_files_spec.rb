@@ -53,7 +53,7 @@ RSpec.describe "Rack::Files" do
     end
   end
 
-  it "answers several ranges in parts" do
+  it "answers several ranges in parts", rack: ">= 3.0" do
     response = get(served, "/digits.txt", "range" => "bytes=0-1,8-9")
     expect(response.status).to eq(206)
     expect(response["content-type"]).to start_with("multipart/byteranges")
@@ -71,9 +71,11 @@ RSpec.describe "Rack::Files" do
   it "closes the file when it has been sent, and when the client left half-way" do
     File.binwrite(File.join(folder, "large"), large)
     get(served, "/digits.txt")
+    GC.start # what earlier examples have left must not hide what this one leaves
     baseline = resource_counts
     expect(get(served, "/large").body.bytesize).to eq(large.bytesize)
-    connect(served).write(request_bytes("GET", "/large")).tap { |client| client.read_until("\r\n\r\n") }.abort
-    counts_return_to(baseline)
+    20.times { connect(served).write(request_bytes("GET", "/large")).tap { |client| client.read_until("\r\n\r\n") }.abort }
+    # Descriptors alone: the threads that read files wait a while for the next one.
+    eventually { expect(resource_counts.descriptors).to be <= baseline.descriptors }
   end
 end
