@@ -89,7 +89,9 @@ RSpec.describe "MessageBus' own Ruby client" do
       eventually { client.stats.success > polls }
       take(news, 1)
     end
-    expect(received).to eq((1..10).to_a)
+    # MessageBus itself may deliver a message twice: it can be in the back-log that a new poll is given, and be announced to
+    # that poll too.
+    expect(received.uniq).to eq((1..10).to_a)
     expect(client.stats.failed).to eq(0)
   end
 end
