@@ -94,7 +94,7 @@ pub(crate) fn build(
     let env = Env { ruby, hash };
     env.set_line(request)?;
     env.set_fields(&request.headers)?;
-    env.set_protocol(&request.headers)?;
+    env.set_protocol(request)?;
     env.set_server(exchange, request, trusted)?;
     env.set_peer(exchange.peer())?;
     env.set(Text::ResponseFinished, ruby.ary_new())?;
@@ -179,21 +179,17 @@ impl Env<'_> {
         self.ruby.str_from_slice(value.as_deref().unwrap_or(first))
     }
 
-    /// `rack.protocol`: what an Upgrade field offers, where Connection names it.
-    fn set_protocol(&self, headers: &HeaderMap) -> Result<(), Error> {
-        if !headers.contains_key(header::UPGRADE) {
+    /// `rack.protocol`: see [`offered`].
+    fn set_protocol(&self, request: &Request) -> Result<(), Error> {
+        let offered = offered(request);
+        if offered.is_empty() {
             return Ok(());
         }
-        let offered = self.ruby.ary_new();
-        for token in tokens(headers, &header::UPGRADE) {
-            offered.push(self.ruby.str_from_slice(token))?;
+        let array = self.ruby.ary_new_capa(offered.len());
+        for token in offered {
+            array.push(self.ruby.str_from_slice(&token))?;
         }
-        let named = tokens(headers, &header::CONNECTION)
-            .any(|token| token.eq_ignore_ascii_case(b"upgrade"));
-        if named && !offered.is_empty() {
-            self.set(Text::Protocol, offered)?;
-        }
-        Ok(())
+        self.set(Text::Protocol, array)
     }
 
     /// Name, port and scheme, from the authority that the client asked for; only HTTP/1.0 may
@@ -298,9 +294,14 @@ pub(crate) fn set_length(ruby: &Ruby, env: RHash, length: u64) -> Result<(), Err
     Ok(())
 }
 
-/// The protocols that a request offers to switch to, as they were written.
-pub(crate) fn offered(headers: &HeaderMap) -> Vec<Vec<u8>> {
-    if !headers.contains_key(header::UPGRADE) {
+/// The protocols that a request offers to switch to, as they were written: where Connection
+/// names the Upgrade field, and not on HTTP/1.0 (RFC 9110 section 7.8).
+pub(crate) fn offered(request: &Request) -> Vec<Vec<u8>> {
+    let headers = &request.headers;
+    let offers = headers.contains_key(header::UPGRADE)
+        && request.version == Version::HTTP_11
+        && tokens(headers, &header::CONNECTION).any(|token| token.eq_ignore_ascii_case(b"upgrade"));
+    if !offers {
         return Vec::new();
     }
     tokens(headers, &header::UPGRADE)

@@ -144,7 +144,7 @@ impl Engine {
         };
         let template = ruby.get_inner(self.template);
         let env = env::build(ruby, template, &exchange, &request, &self.options.trusted)?;
-        let offered = env::offered(&request.headers);
+        let offered = env::offered(&request);
         drop(request);
         let input = exchange.take_input();
         let streams = matches!(input, Input::Streaming);
