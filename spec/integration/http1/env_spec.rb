@@ -146,7 +146,8 @@ RSpec.describe "env" do
       "obs-text" => "GET / HTTP/1.1\r\nHost: example.org\r\nX: \xE9\r\n\r\n",
       "X-Forwarded-Proto" => "GET / HTTP/1.1\r\nHost: example.org\r\nX-Forwarded-Proto: https\r\n\r\n"
     }.each do |description, bytes|
-      it "passes with #{description}" do
+      # Lint wants a PATH_INFO with a slash until Rack 3.1.
+      it "passes with #{description}", rack: description == "OPTIONS *" ? ">= 3.1" : ">= 2.2" do
         server = serve(Rack::Lint.new(Recorder.new))
         response = connect(server).write(bytes).read_final_response
         expect([response.status, server.log[/Rack::Lint::LintError.*/]]).to eq([200, nil])

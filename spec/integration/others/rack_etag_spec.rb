@@ -4,7 +4,8 @@ require "spec_helper"
 require "rack"
 require "support/bodies/examples"
 
-RSpec.describe "Rack::ETag around everything" do
+# That of Rack 2 buffers every body, and knows none with `call`.
+RSpec.describe "Rack::ETag around everything", rack: ">= 3.0" do
   include BodiesHelper
 
   def wrap(app)

@@ -15,9 +15,12 @@ RSpec.describe "Rack::Lint around everything" do
     Rack::Lint.new(app)
   end
 
-  it_behaves_like "a middleware that passes every kind of body"
+  # Lint of Rack 2 knows no body with `call`, and hides a stream's `<<`.
+  describe "every kind of body", rack: ">= 3.0" do
+    it_behaves_like "a middleware that passes every kind of body"
+  end
 
-  it "passes every kind of body through the usual middleware" do
+  it "passes every kind of body through the usual middleware", rack: ">= 3.0" do
     usual = [Rack::ETag, Rack::Lock, Rack::Runtime, Rack::ContentLength, Rack::Head, Rack::ConditionalGet]
     @served = serve(wrap(usual.reduce(inner) { |app, middleware| middleware.new(app) }))
     EveryBody::WHOLE.each { |path| expect(live(path).rest).to eq(EveryBody::TEXT) }
@@ -44,13 +47,14 @@ RSpec.describe "Rack::Lint around everything" do
       "with a chunked body" => "POST / HTTP/1.1\r\nhost: example.org\r\ntransfer-encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n",
       "with an empty body" => "PUT / HTTP/1.1\r\nhost: example.org\r\ncontent-length: 0\r\n\r\n"
     }.each do |name, bytes|
-      it "#{name} gives Lint nothing to complain of" do
+      # Lint wants a PATH_INFO with a slash until Rack 3.1.
+      it "#{name} gives Lint nothing to complain of", rack: name == "for *" ? ">= 3.1" : ">= 2.2" do
         expect(connect(served).write(bytes).read_response).to have_attributes(status: 200, body: bytes[/\bbody\b(?=\z|\r)/].to_s)
       end
     end
   end
 
-  it "leaves a streaming body its eight methods, in both directions" do
+  it "leaves a streaming body its eight methods, in both directions", rack: ">= 3.0" do
     echo = lambda do |stream|
       while (bytes = stream.read(4))
         stream << bytes.upcase
@@ -71,7 +75,8 @@ RSpec.describe "Rack::Lint around everything" do
     expect(response.rest).to eq("false")
   end
 
-  it "has nothing to complain of in MessageBus' polls, held or not" do
+  # Lint of Rack 2 hides `to_ary`, and with it the length that this client of MessageBus reads.
+  it "has nothing to complain of in MessageBus' polls, held or not", rack: ">= 3.0" do
     app = serve_bus(wrap: method(:wrap))
     poll = open_poll(app, { "/news" => -1 })
     app.bus.publish("/news", "one")

@@ -7,7 +7,8 @@ require "support/bodies/examples"
 RSpec.describe "Rack::Builder with Rack::URLMap" do
   include BodiesHelper
 
-  context "with every kind of body below a prefix" do
+  # Rack::ContentLength of Rack 2 buffers every body, and knows none with `call`.
+  context "with every kind of body below a prefix", rack: ">= 3.0" do
     def wrap(app)
       Rack::Builder.app do
         use Rack::Runtime

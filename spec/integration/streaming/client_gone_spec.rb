@@ -89,7 +89,7 @@ RSpec.describe "A client that goes" do
 
   describe "for good, without a write:" do
     gone.each do |(name, response), way|
-      it "#{way} on #{name} shows within #{(limit * 1000).round} ms", limit: 20 do
+      it "#{way} on #{name} shows within #{(limit * 1000).round} ms", limit: 20, rack: StreamingForms.rack(response.first) do
         closed, called = Array.new(5) { measure(open_one(response), way) }.transpose
         expect(median(closed)).to be < limit
         expect(median(called)).to be < limit

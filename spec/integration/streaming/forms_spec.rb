@@ -6,7 +6,7 @@ require "support/streaming/examples"
 # Rack SPEC, "Streaming Body" and "Response Hijacking".
 RSpec.describe "Streaming" do
   StreamingForms::ALL.each_key do |form|
-    describe "with #{form}" do
+    describe "with #{form}", rack: StreamingForms.rack(form) do
       it_behaves_like "a streaming response", form
     end
   end

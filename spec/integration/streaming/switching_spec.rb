@@ -23,7 +23,7 @@ RSpec.describe "Switching protocols" do
   }
 
   ways.each do |name, (form, status, fields)|
-    describe "with #{name}" do
+    describe "with #{name}", rack: StreamingForms.rack(form) do
       # What the application is; its code is the block.
       define_method(:serve_chat) { |**settings, &run| serve_stream(form, status: status, headers: fields, **settings, &run) }
 

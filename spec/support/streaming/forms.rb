@@ -80,6 +80,11 @@ module StreamingForms
     "a partial hijack through Rack::Lint" => [partial, lint]
   }.freeze
 
+  # @return [String] the Racks with which a form works: Lint of Rack 2 knows no body with `call`, and hides a stream's `<<`
+  def self.rack(form)
+    form.include?("Rack::Lint") ? ">= 3.0" : ">= 2.2"
+  end
+
   # The two without wrapping: where they are told apart at all, it is by these.
   PLAIN = ["a body with call", "a partial hijack"].freeze
 
