@@ -53,7 +53,7 @@ module Penstock
       row[:max_header_bytes, type::BYTES, 64 * kib, "Size of a request head; above it the answer is 431"],
       row[:max_header_fields, type::COUNT, 100, "Header fields of a request; above it the answer is 431"],
       row[:max_uri_bytes, type::BYTES, 8 * kib, "Length of a request target; above it the answer is 414"],
-      row[:max_trailer_bytes, type::BYTES, 16 * kib, "Size of a request's trailers; above it the answer is 431"],
+      row[:max_trailer_bytes, type::BYTES, 16 * kib, "Size of a request's trailers; above it the answer is 400"],
       row[:max_body_bytes, type::BYTES.or_nil, 1024 * mib, "Size of a request body; above it the answer is 413"],
       row[:body_memory_bytes, type::BYTES, 112 * kib, "Size of a request body above which it goes to a file"],
       row[:request_buffering, type::BOOLEAN, true, "Whether a request body is received whole before the application is called"],
