@@ -311,9 +311,9 @@ impl Connection {
         self.state.lock().fin_is_gone
     }
 
-    /// Whether a request is under way.
-    pub(crate) fn is_busy(&self) -> bool {
-        self.state.lock().current.is_some()
+    /// The exchange under way.
+    pub(crate) fn current(&self) -> Option<Arc<Inner>> {
+        self.state.lock().current.clone()
     }
 
     /// The exchange under way learns why its client has gone.

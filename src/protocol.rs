@@ -195,7 +195,11 @@ where
             if connection.wants_takeover() {
                 return Poll::Ready(Outcome::Takeover);
             }
-            if connection.is_busy() {
+            if let Some(exchange) = connection.current() {
+                // A client that was given up while hyper waits for it.
+                if exchange.outbox.poll_gone(cx) == Poll::Ready(Gone::TimedOut) {
+                    return Poll::Ready(Outcome::Expired(Expired::Stalled));
+                }
                 match connection.io.poll_watch(cx) {
                     Poll::Ready(Sign::Reset) => return Poll::Ready(Outcome::Lost(Gone::Reset)),
                     Poll::Ready(Sign::Eof) if connection.is_fin_gone() => {

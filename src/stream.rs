@@ -94,7 +94,10 @@ struct State {
     policy: SlowConsumer,
     end: Option<End>,
     gone: Option<Gone>,
+    /// The task of the connection, until the end.
     reader: Option<Waker>,
+    /// The reader has found nothing to take.
+    reader_waits: bool,
     line: VecDeque<Writer>,
     next_ticket: u64,
     watched: bool,
@@ -136,6 +139,7 @@ impl Outbox {
             end: None,
             gone: None,
             reader: None,
+            reader_waits: false,
             line: VecDeque::new(),
             next_ticket: 0,
             watched: false,
@@ -193,7 +197,7 @@ impl Outbox {
         match state.policy {
             SlowConsumer::Raise if !fits_alone => Err(full(data.len(), &state)),
             SlowConsumer::Disconnect if !fits_alone => {
-                self.end(state, Some(End::Aborted), Some(Gone::TimedOut));
+                self.end(state, None, Some(Gone::TimedOut));
                 Err(Gone::TimedOut.to_error())
             }
             _ => {
@@ -312,9 +316,21 @@ impl Outbox {
         if state.end == Some(End::Finished) {
             return Poll::Ready(Taken::Finished);
         }
-        match &mut state.reader {
-            Some(reader) => reader.clone_from(cx.waker()),
-            none => *none = Some(cx.waker().clone()),
+        state.reader_waits = true;
+        state.set_reader(cx);
+        Poll::Pending
+    }
+
+    /// Ready when the client has gone, which a reader has to see also while it cannot take
+    /// anything.
+    pub(crate) fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<Gone> {
+        let mut state = self.state.lock();
+        if let Some(gone) = state.gone {
+            return Poll::Ready(gone);
+        }
+        // Behind a local close no write gives the client up any more.
+        if state.end.is_none() {
+            state.set_reader(cx);
         }
         Poll::Pending
     }
@@ -334,7 +350,11 @@ impl Outbox {
         let line = std::mem::take(&mut state.line);
         let tell = !before && std::mem::take(&mut state.watched);
         let gone = state.reason();
-        self.wake_reader(state);
+        let reader = state.reader.take();
+        drop(state);
+        if let Some(reader) = reader {
+            self.wakeups.wake(reader);
+        }
         line.into_iter()
             .filter_map(|writer| writer.waker)
             .for_each(Waker::wake);
@@ -344,7 +364,10 @@ impl Outbox {
     }
 
     fn wake_reader(&self, mut state: parking_lot::MutexGuard<'_, State>) {
-        let reader = state.reader.take();
+        if !std::mem::take(&mut state.reader_waits) {
+            return;
+        }
+        let reader = state.reader.clone();
         drop(state);
         if let Some(reader) = reader {
             self.wakeups.wake(reader);
@@ -361,6 +384,13 @@ fn full(length: usize, state: &State) -> Error {
 }
 
 impl State {
+    fn set_reader(&mut self, cx: &Context<'_>) {
+        match &mut self.reader {
+            Some(reader) => reader.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+    }
+
     fn room(&self) -> usize {
         self.capacity.saturating_sub(self.buffer.len())
     }

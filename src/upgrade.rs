@@ -40,6 +40,7 @@ pub(crate) async fn run(
         biased;
         copied = copy(&socket, &inbox, exchange) => copied,
         () = socket.failed() => Err(Broken::Gone(Gone::Reset)),
+        gone = std::future::poll_fn(|cx| exchange.outbox.poll_gone(cx)) => Err(Broken::Gone(gone)),
         _ = stop.wait_for(|stop| *stop) => Err(Broken::Gone(Gone::Stopped)),
     };
     match copied {

@@ -7,25 +7,26 @@ require "rack/body_proxy"
 # The ways in which an application hands over its streaming code: Rack's streaming body, bare or wrapped as middleware wraps it,
 # and the partial hijack. Whatever the form, the same stream has to come out.
 module StreamingForms
+  # How often a body was called and closed.
+  Counts = Struct.new(:calls, :closes)
+
   # A streaming body that counts what is done with it.
   class Body
-    # @return [Integer] how often it was called and closed
-    attr_reader :calls, :closes
-
-    def initialize(&block)
+    # @param counts [Counts]
+    def initialize(counts, &block)
+      @counts = counts
       @block = block
-      @calls = @closes = 0
     end
 
     # Rack's way to run it.
     def call(stream)
-      @calls += 1
+      @counts.calls += 1
       @block.call(stream)
     end
 
     # Rack's end of a body.
     def close
-      @closes += 1
+      @counts.closes += 1
     end
   end
 
@@ -90,7 +91,8 @@ module StreamingForms
 
   # An application that streams in one of the forms, and at /ordinary answers at once.
   class App
-    # @return [Thread::Queue] of the bodies of all responses so far, as {Body}
+    # @return [Thread::Queue] of the {Counts} of the bodies of all responses so far; the bodies themselves are not kept, since
+    #   they would keep their streams from getting lost
     attr_reader :bodies
 
     # @param form [String] of {ALL}
@@ -107,8 +109,9 @@ module StreamingForms
     def call(env)
       return [200, {}, ["ordinary"]] if env["PATH_INFO"] == "/ordinary"
 
-      body = Body.new { |stream| @run.call(stream, env) }
-      @bodies << body
+      counts = Counts.new(0, 0)
+      @bodies << counts
+      body = Body.new(counts) { |stream| @run.call(stream, env) }
       make = ALL.fetch(@form).first
       [@status, *make.call(@headers.dup, body)]
     end
