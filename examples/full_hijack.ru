@@ -3,7 +3,11 @@
 # A full hijack: the socket of the connection, for a protocol of the application's own. This one sends each line back.
 #
 #   penstock examples/full_hijack.ru
-#   printf 'GET / HTTP/1.1\r\nHost: localhost\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\nhello\n' | nc -q 2 127.0.0.1 9292
+#   ruby -rsocket -e '
+#     socket = TCPSocket.new("127.0.0.1", 9292)
+#     socket.write("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\nhello\n")
+#     socket.close_write
+#     puts socket.read'
 
 # The whole head is the application's to write.
 head = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n"

@@ -39,5 +39,6 @@ run(lambda do |env|
     # Behind the line above: it is called at once where the client has left by now.
     stream.on_close { lock.synchronize { streams.delete(stream) } }
   end
-  [200, { "content-type" => "text/plain", "cache-control" => "no-transform", "rack.hijack" => open }, []]
+  # nil, since Rack::ContentLength would announce the length of an Array.
+  [200, { "content-type" => "text/plain", "cache-control" => "no-transform", "rack.hijack" => open }, nil]
 end)

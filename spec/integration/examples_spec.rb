@@ -50,6 +50,34 @@ RSpec.describe "The examples" do
     end
   end
 
+  # What rackup puts around every application in development.
+  describe "inside of Rack::ContentLength and Rack::Lint", rack: ">= 3.0" do
+    def start_inside(name, **options)
+      source = File.read(File.join(ServerHelper::ROOT, "examples", name))
+      spawn_server("require 'rack'\nuse Rack::ContentLength\nuse Rack::Lint\n#{source}", **options)
+    end
+
+    it "streaming_body.ru sends its events" do
+      response, = open_stream(start_inside("streaming_body.ru", env: { "INTERVAL" => "0.01" }))
+      expect(response.rest).to end_with("data: 100\n\nevent: done\ndata:\n\n")
+    end
+
+    it "partial_hijack.ru sends what comes" do
+      server = start_inside("partial_hijack.ru")
+      response, = open_stream(server)
+      expect(response.text_until("\n")).to eq("welcome\n")
+      expect(request(server, "POST", "/", body: "good morning").status).to eq(202)
+      expect(response.text_until("\n")).to eq("good morning\n")
+    end
+
+    it "full_hijack.ru sends each line back" do
+      client = connect(start_inside("full_hijack.ru")).write(echo_request)
+      expect(client.read_head.status).to eq(101)
+      client.write("hello\n")
+      expect(client.read_until("\n")).to eq("hello\n")
+    end
+  end
+
   describe "full_hijack.ru" do
     it "sends each line back, those too that came with the request, and ends with its client" do
       client = connect(start("full_hijack.ru")).write("#{echo_request}early\n")
