@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn refuses_what_is_no_chunk() {
         for body in [
-            "hello",
+            "hello\r\n",
             "+5\r\nhello\r\n",
             "\r\n",
             "5\r\nhelloX\r\n",
