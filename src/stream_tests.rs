@@ -1,1 +1,162 @@
+//! Tests of the outbox and the inbox: no socket, no runtime.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use super::*;
+
+#[derive(Default)]
+struct Counter(AtomicUsize);
+
+impl std::task::Wake for Counter {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+fn waker() -> (Arc<Counter>, Waker) {
+    let counter = Arc::new(Counter::default());
+    (counter.clone(), Waker::from(counter))
+}
+
+fn outbox(capacity: usize, policy: SlowConsumer) -> (Outbox, Arc<EndedQueue>) {
+    let ended = Arc::new(EndedQueue::new(usize::MAX));
+    let outbox = Outbox::new(7, capacity, policy, Arc::default(), ended.clone());
+    (outbox, ended)
+}
+
+fn take(outbox: &Outbox) -> Poll<Taken> {
+    outbox.poll_take(&mut Context::from_waker(Waker::noop()))
+}
+
+fn data(text: &'static str) -> Poll<Taken> {
+    Poll::Ready(Taken::Data(Bytes::from_static(text.as_bytes())))
+}
+
+#[test]
+fn writes_join_until_they_are_taken() {
+    let (outbox, _) = outbox(100, SlowConsumer::Block);
+    assert!(take(&outbox).is_pending());
+    assert!(outbox.write(b"one").unwrap().is_none());
+    assert!(outbox.write(b"two").unwrap().is_none());
+    assert_eq!(take(&outbox), data("onetwo"));
+    outbox.finish();
+    assert_eq!(take(&outbox), Poll::Ready(Taken::Finished));
+}
+
+#[test]
+fn a_write_that_waits_is_contiguous_and_others_stand_behind_it() {
+    let (outbox, _) = outbox(4, SlowConsumer::Block);
+    let mut first = outbox.write(b"aaaaaa").unwrap().unwrap();
+    let mut second = outbox.write(b"bb").unwrap().unwrap();
+    let (first_woken, first_waker) = waker();
+    let (second_woken, second_waker) = waker();
+    assert!(
+        first
+            .poll(&mut Context::from_waker(&first_waker))
+            .is_pending()
+    );
+    assert!(
+        second
+            .poll(&mut Context::from_waker(&second_waker))
+            .is_pending()
+    );
+    assert_eq!(take(&outbox), data("aaaa"));
+    assert_eq!(first_woken.0.load(Ordering::SeqCst), 1);
+    assert!(
+        second
+            .poll(&mut Context::from_waker(&second_waker))
+            .is_pending()
+    );
+    assert!(
+        first
+            .poll(&mut Context::from_waker(&first_waker))
+            .is_ready()
+    );
+    drop(first);
+    assert!(
+        second_woken.0.load(Ordering::SeqCst) >= 1,
+        "the next in line is woken"
+    );
+    assert!(
+        second
+            .poll(&mut Context::from_waker(&second_waker))
+            .is_ready()
+    );
+    assert_eq!(take(&outbox), data("aabb"));
+}
+
+#[test]
+fn a_full_buffer_is_refused_where_the_policy_says_so_and_loses_nothing() {
+    let (outbox, _) = outbox(4, SlowConsumer::Raise);
+    assert!(outbox.write(b"abc").unwrap().is_none());
+    assert!(
+        outbox
+            .write(b"de")
+            .is_err_and(|error| error.is_slow_consumer())
+    );
+    assert_eq!(take(&outbox), data("abc"));
+    assert!(!outbox.is_closed());
+}
+
+#[test]
+fn a_full_buffer_ends_the_stream_where_the_policy_says_so() {
+    let (outbox, _) = outbox(4, SlowConsumer::Disconnect);
+    assert!(outbox.write(b"abc").unwrap().is_none());
+    assert!(outbox.write(b"de").is_err_and(|error| error.is_gone()));
+    assert!(outbox.is_closed());
+}
+
+#[test]
+fn the_end_is_told_once_and_with_its_first_reason() {
+    let (outbox, ended) = outbox(4, SlowConsumer::Block);
+    outbox.watch();
+    outbox.set_gone(Gone::Reset);
+    outbox.finish();
+    let told = ended.try_pop().unwrap();
+    assert_eq!((told.id, told.gone), (7, Some(Gone::Reset)));
+    assert!(ended.try_pop().is_none());
+}
+
+#[test]
+fn a_late_watch_is_told_at_once() {
+    let (outbox, ended) = outbox(4, SlowConsumer::Block);
+    outbox.finish();
+    assert!(ended.try_pop().is_none());
+    outbox.watch();
+    assert_eq!(ended.try_pop().unwrap().gone, None);
+}
+
+#[test]
+fn writes_behind_the_end_say_why() {
+    let (closed, _) = outbox(4, SlowConsumer::Block);
+    closed.finish();
+    assert!(closed.write(b"a").is_err_and(|error| error.is_closed()));
+    let (left, _) = outbox(4, SlowConsumer::Block);
+    left.set_gone(Gone::Closed);
+    let error = left.write(b"a").err().unwrap();
+    assert_eq!(
+        (error.is_gone(), error.os_error()),
+        (true, Some(libc::EPIPE))
+    );
+}
+
+#[test]
+fn what_exceeds_the_announced_length_is_dropped_without_a_wait() {
+    let (outbox, _) = outbox(4, SlowConsumer::Block);
+    outbox.overflow();
+    assert!(outbox.write(b"more than four").unwrap().is_none());
+    assert_eq!(outbox.write_some(b"more").unwrap(), 4);
+    outbox.finish();
+    assert_eq!(take(&outbox), Poll::Ready(Taken::Finished));
+}
+
+#[test]
+fn write_some_takes_what_fits() {
+    let (outbox, _) = outbox(4, SlowConsumer::Block);
+    assert_eq!(outbox.write_some(b"abcdef").unwrap(), 4);
+    assert_eq!(outbox.write_some(b"ef").unwrap(), 0);
+    assert_eq!(take(&outbox), data("abcd"));
+}
