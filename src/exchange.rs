@@ -186,14 +186,15 @@ impl Inner {
     pub(crate) fn set_gone(&self, gone: Gone) {
         self.outbox.set_gone(gone);
         self.withdraw();
-        self.state.lock().service = None;
         self.give_hijacked(Err(gone.to_error()));
     }
 
-    /// Hands over the socket that was asked for.
+    /// Hands over the socket that was asked for. The task of the connection does not come again.
     pub(crate) fn give_hijacked(&self, hijacked: Result<Hijacked>) {
+        self.outbox.forget_reader();
         let waiter = {
             let mut state = self.state.lock();
+            state.service = None;
             match std::mem::replace(&mut state.hijack, Hijack::None) {
                 Hijack::Wanted => {
                     state.hijack = Hijack::Given(hijacked);

@@ -112,6 +112,8 @@ pub(crate) fn give(
         } else {
             SocketKind::Unix
         };
+        // The application writes as it would to any socket: into megabytes of the kernel's.
+        socket.unlimit_unsent();
         let fd = socket.into_fd().map_err(failed)?;
         let lease = Lease {
             server: server.clone(),

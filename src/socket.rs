@@ -181,6 +181,15 @@ impl Socket {
         }
     }
 
+    /// Has the kernel keep again as much unsent as it does by default: see the listener.
+    pub(crate) fn unlimit_unsent(&self) {
+        #[cfg(target_os = "linux")]
+        if let Stream::Tcp(tcp) = &self.stream {
+            // Where it cannot be had, it was not limited either. 0 is the system's own value.
+            let _ = SockRef::from(tcp).set_tcp_notsent_lowat(0);
+        }
+    }
+
     /// Takes the descriptor out of the runtime.
     pub(crate) fn into_fd(mut self) -> io::Result<OwnedFd> {
         self.listed = None;

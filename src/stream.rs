@@ -321,6 +321,11 @@ impl Outbox {
         Poll::Pending
     }
 
+    /// The reader will not come again: a waker that is kept would keep the runtime.
+    pub(crate) fn forget_reader(&self) {
+        self.state.lock().reader = None;
+    }
+
     /// Ready when the client has gone, which a reader has to see also while it cannot take
     /// anything.
     pub(crate) fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<Gone> {
