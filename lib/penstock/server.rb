@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require_relative "error_stream"
+require_relative "error_text"
 require_relative "worker"
 
 module Penstock
@@ -67,10 +68,7 @@ module Penstock
       return unless @engine
       return wait if @lock.synchronize { @stopping.tap { @stopping = true } }
 
-      timeout ||= @settings.drain_timeout
-      deadline = timeout && (now + timeout)
-      DrainHooks.run(deadline, log: ->(line) { @engine.log(:warn, "penstock: #{line}") }) { drain(deadline) }
-      stop!
+      drain_and_stop(timeout || @settings.drain_timeout)
     end
 
     # Ends at once: connections and streams are cut off.
@@ -157,16 +155,35 @@ module Penstock
     # Whether somebody kills the current thread; the end of the process kills all.
     def killed? = Thread.current.status == "aborting" && Thread.main.alive?
 
+    # What another thread raises in this one is none of the streams' matter, and must not cost the thread.
     def call_back
       while (id, error = @engine.next_ended)
         Stream.delete_callbacks(id).each { |block| guard { block.call(error) } }
       end
+    rescue ForkError
+      raise
+    rescue Exception => e # rubocop:disable Lint/RescueException -- see above.
+      log_error("an error reached the thread of on_close", e)
+      retry
     end
 
     def guard
       yield
     rescue Exception => e # rubocop:disable Lint/RescueException -- one block must not keep the others from being called.
-      @engine.log(:error, "penstock: a block of on_close raised\n#{e.full_message(highlight: false, order: :top)}".chomp)
+      log_error("a block of on_close raised", e)
+    end
+
+    def log_error(what, error)
+      @engine.log(:error, "penstock: #{what}\n#{ErrorText.of(error)}")
+    end
+
+    def drain_and_stop(timeout)
+      deadline = timeout && (now + timeout)
+      DrainHooks.run(deadline, log: ->(line) { @engine.log(:warn, "penstock: #{line}") }) { drain(deadline) }
+      stop!
+    ensure
+      # A drain that was interrupted can be begun again.
+      @stopping = @stopped.closed?
     end
 
     def drain(deadline)

@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require_relative "error_page"
+require_relative "error_text"
 require_relative "response"
 
 module Penstock
@@ -25,7 +26,7 @@ module Penstock
     rescue ForkError
       raise
     rescue Exception => e # rubocop:disable Lint/RescueException -- see above.
-      @engine.log(:error, "penstock: an error reached a thread that was not calling the application\n#{text_of(e)}")
+      @engine.log(:error, "penstock: an error reached a thread that was not calling the application\n#{ErrorText.of(e)}")
       retry
     end
 
@@ -107,15 +108,7 @@ module Penstock
     end
 
     def log_error(error, env)
-      @engine.log(:error, "penstock: #{env["REQUEST_METHOD"]} #{env["REQUEST_PATH"]} raised\n#{text_of(error)}")
-    end
-
-    # All that is known of an error, whose own methods may raise.
-    def text_of(error)
-      error.full_message(highlight: false, order: :top).chomp
-    rescue Exception => e # rubocop:disable Lint/RescueException -- the error is logged as far as it can be told.
-      type = Kernel.instance_method(:class).bind_call(error)
-      "#{type}, whose message cannot be told (asking for it raised #{e.class})"
+      @engine.log(:error, "penstock: #{env["REQUEST_METHOD"]} #{env["REQUEST_PATH"]} raised\n#{ErrorText.of(error)}")
     end
   end
 end
