@@ -216,11 +216,11 @@ impl Server {
         self.shared.order(Order::Drain);
     }
 
-    /// Ready when no connection is open.
+    /// Ready when no connection is open, or when [`Server::stop`] was called.
     pub fn poll_idle(&self, cx: &mut Context<'_>) -> Poll<()> {
         // Registered before the look: a close in between is not missed.
         self.shared.idle_waiters.lock().push(cx.waker().clone());
-        if self.shared.open.load(Ordering::SeqCst) == 0 {
+        if self.shared.open.load(Ordering::SeqCst) == 0 || *self.shared.stop.borrow() {
             Poll::Ready(())
         } else {
             Poll::Pending
@@ -232,6 +232,7 @@ impl Server {
     pub fn stop(&self) {
         self.drain();
         self.shared.stop.send_replace(true);
+        self.shared.wake_idle_waiters();
         self.shared.order(Order::Stop);
         self.shared.queue.close();
         while let Some(exchange) = self.shared.queue.try_pop() {
@@ -397,6 +398,10 @@ impl Shared {
             .for_each(|each| each.order(order));
     }
 
+    fn wake_idle_waiters(&self) {
+        self.idle_waiters.lock().drain(..).for_each(Waker::wake);
+    }
+
     async fn await_room(&self) {
         loop {
             let closed = self.closed_one.notified();
@@ -462,11 +467,7 @@ impl Drop for Permit {
         let left = self.shared.open.fetch_sub(1, Ordering::SeqCst) - 1;
         self.shared.closed_one.notify_waiters();
         if left == 0 {
-            self.shared
-                .idle_waiters
-                .lock()
-                .drain(..)
-                .for_each(Waker::wake);
+            self.shared.wake_idle_waiters();
         }
     }
 }
