@@ -134,18 +134,6 @@ RSpec.describe "The end of a hijacked connection" do
         eventually { resource_counts.descriptors == descriptors - 1 - bridge }
         expect(io).not_to be_closed
       end
-
-      it "is there, too, when the application has lost the socket" do
-        client, = take_over(given, threads: 1, linger_timeout: 0.2, linger_total: 0.5)
-        taken.clear
-        eventually(10) do
-          5.times { get(server, "/ordinary") } # what the thread has on its stack counts as referred to
-          GC.start
-          client.ended?(0.05)
-        end
-        eventually { server.server.stats[:connections].zero? }
-        expect(client).to be_eof
-      end
     end
   end
 
