@@ -76,14 +76,13 @@ RSpec.describe "The framing of a streaming response" do
         end
       end
 
-      it "cuts what is longer than the content-length, says so in the log, and keeps the connection in step" do
+      it "cuts what is longer than the content-length and keeps the connection in step" do
         server = serve_stream(form, headers: { "content-length" => "5" }) do |stream, _env|
           stream << "hello" << ", world"
           stream.close
         end
         expect(open_response(server).rest).to eq("hello")
         expect(kept?).to be(true)
-        eventually { server.log.include?("longer than its content-length") }
       end
 
       it "breaks off what is shorter than the content-length" do
