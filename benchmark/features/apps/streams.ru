@@ -1,0 +1,168 @@
+# frozen_string_literal: true
+
+# What the checks ask a server for. The application waits for files and writes files in a folder that it shares with the
+# checks, so that nothing of that depends on the server.
+class Streams
+  # How often a file is looked for, in seconds, and how long.
+  INTERVAL = 0.01
+  PATIENCE = 120
+
+  # A piece of a large body, in bytes.
+  PIECE = "x" * 65_536
+
+  # How many pieces a large body has: 64 MiB.
+  PIECES = 1024
+
+  def initialize(folder)
+    @folder = folder
+    @open = []
+  end
+
+  # @param env [Hash] of Rack
+  # @return [Array] a Rack response
+  def call(env)
+    _, kind, name = env["PATH_INFO"].split("/")
+    case kind
+    when "call" then [200, headers, ->(stream) { send(name, stream, env) }]
+    when "each" then [200, headers, Enumerator.new { |body| send(name, body, env) }]
+    when "partial" then partial(name, env)
+    when "full" then full_hijack(name, env)
+    when "upload" then text(env["rack.input"].read.bytesize.to_s)
+    when "pid" then text(Process.pid.to_s)
+    else text("Hello\n")
+    end
+  end
+
+  private
+
+  def headers = { "content-type" => "text/plain", "cache-control" => "no-transform" }
+
+  def text(body) = [200, headers.merge("content-length" => body.bytesize.to_s), [body]]
+
+  def partial(name, env)
+    return text("rack.hijack? is #{env["rack.hijack?"].inspect}") unless env["rack.hijack?"]
+
+    [200, headers.merge("rack.hijack" => ->(stream) { send(name, stream, env) }), []]
+  end
+
+  def full_hijack(name, env)
+    return text("rack.hijack? is #{env["rack.hijack?"].inspect}") unless env["rack.hijack?"]
+
+    env["rack.input"].read if env["CONTENT_LENGTH"].to_i.positive?
+    send(name, env["rack.hijack"].call, env)
+    [-1, {}, []]
+  end
+
+  # Two writes, the second one when the client says that it has the first.
+  def paced(stream, _env)
+    stream << "one\n"
+    wait("go")
+    stream << "two\n"
+    stream.close if stream.respond_to?(:close)
+  end
+
+  def raising(stream, _env)
+    stream << "one\n"
+    wait("go")
+    raise "halfway"
+  end
+
+  # Returns and leaves the stream open: threads of the application go on with it.
+  def left_open(stream, _env)
+    stream.write("one\n")
+    thread do
+      wait("go")
+      stream.write("two\n")
+      wait("close")
+      stream.close
+    end
+  end
+
+  # Does not return as long as the stream is open.
+  def waiting(stream, _env)
+    stream.write("one\n")
+    wait("close")
+    stream.close
+  end
+
+  # Leaves the stream open and looks whether it is closed, writing nothing.
+  def watched(stream, env)
+    stream.write("one\n")
+    env["penstock.stream"]&.on_close { tell("gone", "on_close") }
+    thread { tell("gone", "closed?") if stream.respond_to?(:closed?) && poll { stream.closed? } }
+  end
+
+  # The same without returning: a server may end what waits.
+  def watched_inside(stream, _env)
+    stream.write("one\n")
+    thread { tell("gone", "closed?") if stream.respond_to?(:closed?) && poll { stream.closed? } }
+    sleep PATIENCE
+  ensure
+    tell("gone", "ensure")
+  end
+
+  # Writes without an end.
+  def endless(stream, _env)
+    thread do
+      loop do
+        stream.write("tick\n")
+        sleep 0.05
+      end
+    end
+  end
+
+  def large(stream, _env)
+    PIECES.times do |number|
+      stream << (PIECE + number.to_s) # Each a String of its own, as a real body has them.
+      tell("taken", ((number + 1) * PIECE.bytesize).to_s)
+    end
+    stream.close if stream.respond_to?(:close)
+  rescue StandardError => e
+    tell("error", e.class.name)
+    raise
+  end
+
+  # Answers each piece of the request's body before the next one comes.
+  def echo(stream, env)
+    input = stream.respond_to?(:read) ? stream : env["rack.input"]
+    2.times { stream.write(input.read(4)) }
+    stream.close
+  end
+
+  # Says what the socket is, and sends back the bytes behind the request.
+  def bytes_behind(io, _env)
+    io.write("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nIt is #{io.is_a?(IO) ? "an IO" : "a #{io.class}"}.\n")
+    io.write(io.readpartial(100))
+    io.close
+  end
+
+  def socket(io, _env)
+    io.write("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nIt is #{io.is_a?(IO) ? "an IO" : "a #{io.class}"}.\n")
+    io.close
+  end
+
+  def thread(&)
+    Thread.new(&).tap { |thread| thread.report_on_exception = false }
+  end
+
+  def wait(name) = poll { File.exist?(File.join(@folder, name)) }
+
+  # Looks again and again until the block is true.
+  # @return [Object, nil] nil: it did not become true
+  def poll
+    (PATIENCE / INTERVAL).to_i.times do
+      value = yield
+      return value if value
+
+      sleep INTERVAL
+    end
+    nil
+  end
+
+  def tell(name, fact)
+    File.write(File.join(@folder, "#{name}.new"), fact)
+    File.rename(File.join(@folder, "#{name}.new"), File.join(@folder, name))
+  end
+end
+
+run Streams.new(ENV.fetch("FEATURES_FOLDER"))

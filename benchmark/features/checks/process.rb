@@ -1,0 +1,81 @@
+# frozen_string_literal: true
+
+require "openssl"
+
+# Stopping, and what a server is beside HTTP/1.1 in one process.
+module Features
+  class Attempt # rubocop:disable Style/Documentation -- described in lib/attempt.rb.
+    # What curl is to say of an answer: "1.1 200".
+    FORMAT = "%{http_version} %{http_code}" # rubocop:disable Style/FormatStringToken -- curl's own tokens.
+
+    private
+
+    # What curl says of an answer over TLS.
+    def curl(*options)
+      Dir.mktmpdir do |folder|
+        @server = Server.new(peer, "streams.ru", tls: certificate(folder))
+        output, status = Open3.capture2e("curl", "-sSk", "-m", "10", "-o", File::NULL, "-w", FORMAT,
+                                         *options, "https://localhost:#{server.port}/hello")
+        status.success? ? output : no!(output.lines.first.to_s.strip)
+      end
+    end
+
+    # @return [Array<String>] the paths of a certificate for localhost and of its key
+    def certificate(folder)
+      key = OpenSSL::PKey::EC.generate("prime256v1")
+      certificate = OpenSSL::X509::Certificate.new
+      certificate.version = 2
+      certificate.serial = 1
+      certificate.subject = certificate.issuer = OpenSSL::X509::Name.parse("/CN=localhost")
+      certificate.public_key = key
+      certificate.not_before = Time.now - 60
+      certificate.not_after = Time.now + 3600
+      certificate.sign(key, "SHA256")
+      { "certificate.pem" => certificate.to_pem, "key.pem" => key.private_to_pem }.map do |name, pem|
+        File.join(folder, name).tap { |path| File.write(path, pem) }
+      end
+    end
+  end
+
+  check("drain-stream", "On SIGTERM a stream under way may come to its end") do
+    client = ask("/call/left_open")
+    head(client)
+    read(client, "one\n", "the first write")
+    server.tell("go")
+    read(client, "two\n", "the second write")
+    server.kill(:TERM)
+    # The stream ends a second after the signal.
+    ended = server.ended(1)
+    no!("the process ends at once, and the stream is #{client.reset?(1) ? "reset" : "cut off"}") if ended
+    server.tell("close")
+    Features.within(5) { whole?(client) } or no!("it is cut off, or does not end")
+    status = server.ended(10) or no!("it ends as a whole one, but the process does not end within 10 s of that")
+    "it ends as a whole one, and then the process (#{status.to_s.sub(/pid \d+ /, "")})"
+  end
+
+  check("endless", "SIGTERM ends the process within a minute though streams never end") do
+    clients = Array.new(STREAMS) { ask("/call/endless") }
+    ticking = getting(clients, "tick\n")
+    no!("only #{ticking} of #{STREAMS} streams begin") if ticking < STREAMS
+    stopped = now
+    server.kill(:TERM)
+    status = server.ended(60) or no!("not within 60 s")
+    "after #{(now - stopped).round(1)} s, #{status.to_s.sub(/pid \d+ /, "")}"
+  end
+
+  check("workers", "Several worker processes", app: nil) do
+    @server = Server.new(peer, "streams.ru", processes: 2)
+    pids = Array.new(60) { head(client = ask("/pid", fields: "Connection: close\r\n")) && client.read_to_eof[/\d+/] }.uniq
+    pids.size > 1 ? "#{pids.size} processes answer" : no!("one process answers")
+  end
+
+  check("tls", "TLS", app: nil) do
+    answer = curl("--http1.1")
+    answer == "1.1 200" ? "HTTP/1.1 over TLS" : no!("the answer is #{answer}")
+  end
+
+  check("http2", "HTTP/2", app: nil) do
+    answer = curl("--http2")
+    answer == "2 200" ? "by ALPN" : no!("with ALPN the answer is #{answer}")
+  end
+end

@@ -1,0 +1,43 @@
+# frozen_string_literal: true
+
+require "etc"
+
+module Features
+  # What was seen, as Markdown.
+  class Report
+    # @param peers [Array<Peer>]
+    # @param outcomes [Hash{Check => Hash{Peer => Outcome}}]
+    def initialize(peers, outcomes)
+      @peers = peers
+      @outcomes = outcomes
+    end
+
+    # @return [String] a row for each check: yes or no
+    def table
+      rows = @outcomes.map { |check, by_peer| [check.title, *@peers.map { |peer| by_peer[peer].yes ? "yes" : "no" }] }
+      markdown(["", *@peers.map(&:title)], rows)
+    end
+
+    # @return [String] what each server did, check by check
+    def evidence
+      @outcomes.map do |check, by_peer|
+        lines = by_peer.map { |peer, outcome| "- #{peer.title}: **#{outcome.yes ? "yes" : "no"}**, #{outcome.evidence}" }
+        "### #{check.title}\n\n`benchmark/features/run #{check.name}`\n\n#{lines.join("\n")}\n"
+      end.join("\n")
+    end
+
+    # @return [String] how each server was started
+    def settings
+      @peers.map { |peer| "- #{peer.title}: `#{peer.settings}`" }.join("\n")
+    end
+
+    # @return [String] the Ruby and the system
+    def self.machine = "Ruby #{RUBY_VERSION}, Linux #{Etc.uname[:release]}"
+
+    private
+
+    def markdown(head, rows)
+      [head, ["---", *([":-:"] * (head.size - 1))], *rows].map { |row| "| #{row.join(" | ")} |" }.join("\n")
+    end
+  end
+end
