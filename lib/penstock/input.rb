@@ -14,6 +14,17 @@ module Penstock
       @ended = false
     end
 
+    # What the application finds as `rack.input`.
+    # @return [Input, RewindableInput] the latter under Rack 2, which is what `rack.version` tells.
+    def for_application
+      return self unless @env.key?("rack.version")
+
+      require_relative "rewindable_input"
+      input = RewindableInput.new(self)
+      @env["rack.response_finished"] << ->(*) { input.close }
+      input
+    end
+
     # @param length [Integer, nil] bytes to wait for; nil: all until the end.
     # @param buffer [String, nil] takes the bytes.
     # @return [String, nil] nil at the end where a length was given, and "" where none was.

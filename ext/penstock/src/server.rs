@@ -183,8 +183,13 @@ impl Engine {
             body = Some(ruby.get_inner(self.input).new_instance((stream, env))?);
         }
         if let Some(body) = body {
-            env.aset(Text::RackInput.get(ruby), body)?;
             stream.ivar_set("@input", body)?;
+            let shown: Value = if streams {
+                body.funcall("for_application", ())?
+            } else {
+                body
+            };
+            env.aset(Text::RackInput.get(ruby), shown)?;
         }
         Ok(env)
     }
