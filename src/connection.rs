@@ -196,14 +196,12 @@ impl Connection {
                 // hyper lost the connection while it was writing.
                 exchange.set_gone(Gone::Reset);
             } else if !exchange.streams() {
-                // Nobody else ends the stream of a response that was whole.
+                // Nobody else ends the stream of a response that was whole. Its reader is the
+                // task that runs.
+                exchange.outbox.forget_reader();
                 exchange.outbox.finish();
             }
         }
-        let (queue, ruby) = match &report.exchange {
-            Some(exchange) => exchange.times(),
-            None => (Duration::ZERO, Duration::ZERO),
-        };
         let entry = report.access.take().or_else(|| {
             report
                 .exchange
@@ -211,6 +209,10 @@ impl Connection {
                 .and_then(|exchange| exchange.access.lock().take())
         });
         if let Some(entry) = entry {
+            let (queue, ruby) = match &report.exchange {
+                Some(exchange) => exchange.times(),
+                None => (Duration::ZERO, Duration::ZERO),
+            };
             let left = !complete && gone != Some(Gone::Stopped);
             let status = if left { 499 } else { report.status };
             self.server

@@ -467,6 +467,15 @@ impl Exchange {
         }
     }
 
+    /// Whether nothing more can come of the exchange for the application: it has answered with
+    /// a whole body, and nobody has asked to be told of the end.
+    pub fn is_over(&self) -> bool {
+        self.is_answered()
+            && !self.inner.streams()
+            && !self.is_hijacked()
+            && !self.inner.outbox.is_watched()
+    }
+
     /// Whether a streaming response is under way.
     pub fn is_streaming(&self) -> bool {
         self.inner.streams() && !self.inner.outbox.is_closed()
@@ -490,7 +499,9 @@ impl Drop for Exchange {
             self.inner.outbox.abort();
         }
         // Whoever waits for the end of a stream that was never one, behind a hijack, is told.
-        self.inner.outbox.finish();
+        if !self.is_over() {
+            self.inner.outbox.finish();
+        }
         self.discard_input();
     }
 }

@@ -31,6 +31,9 @@ use crate::{
     upgrade,
 };
 
+/// How many header fields hyper takes where it is told nothing.
+const HYPER_MAX_HEADERS: usize = 100;
+
 /// Why hyper's part of a connection is over.
 enum Outcome {
     /// hyper has finished, well or not.
@@ -76,13 +79,16 @@ async fn run(connection: &Arc<Connection>) -> (Outcome, Bytes) {
             async move { Ok::<_, Infallible>(service::handle(connection, request).await) }
         });
         let config = &connection.server.config;
-        let mut hyper = Box::pin(
-            http1::Builder::new()
-                .half_close(true)
-                .max_headers(config.max_header_fields)
-                .max_buf_size(config.max_header_bytes.max(8192))
-                .serve_connection(Io(connection.io.clone()), service),
-        );
+        let mut builder = http1::Builder::new();
+        builder
+            .half_close(true)
+            .max_buf_size(config.max_header_bytes.max(8192));
+        // hyper's way with its own limit is the cheaper one.
+        if config.max_header_fields != HYPER_MAX_HEADERS {
+            builder.max_headers(config.max_header_fields);
+        }
+        let io = Io(connection.io.clone());
+        let mut hyper = Box::pin(builder.serve_connection(io, service));
         let outcome = drive(hyper.as_mut(), connection, &mut timer).await;
         // Told before hyper drops the response, which would tell of a reset.
         match outcome {

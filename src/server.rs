@@ -205,6 +205,12 @@ impl Server {
         self.shared.ended.poll_pop(cx, sleeper)
     }
 
+    /// Tells of the end of a stream that was closed before anybody watched it.
+    pub fn tell_ended(&self, id: u64) {
+        // Unbounded, and closed only when nobody listens any more.
+        let _ = self.shared.ended.push(Ended { id, gone: None });
+    }
+
     /// Gives up a wait of [`Server::poll_ended`].
     pub fn cancel_ended(&self, sleeper: &mut Sleeper) {
         self.shared.ended.cancel(sleeper);

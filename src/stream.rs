@@ -287,6 +287,11 @@ impl Outbox {
         }
     }
 
+    /// Whether somebody waits to be told of the end.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.state.lock().watched
+    }
+
     fn tell(&self, gone: Option<Gone>) {
         // Unbounded, and closed only when nobody listens any more.
         let _ = self.ended.push(Ended { id: self.id, gone });

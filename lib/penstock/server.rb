@@ -10,7 +10,13 @@ module Penstock
     # Seconds for the threads to end once the network has.
     PATIENCE = 1
 
-    private_constant :PATIENCE
+    # Keys of env that the native part sets for every request.
+    ALWAYS_SET = %w[
+      PATH_INFO REQUEST_PATH REQUEST_URI SERVER_NAME SERVER_PORT REMOTE_ADDR
+      rack.response_finished rack.hijack penstock.queue_time penstock.stream
+    ].freeze
+
+    private_constant :PATIENCE, :ALWAYS_SET
 
     # Binds nothing and starts nothing.
     # @param app [#call] the application.
@@ -100,16 +106,22 @@ module Penstock
 
     private
 
-    # The part of env that all requests share.
+    # The part of env that all requests share: what is the same for all, or for most of them, and the keys that are there in
+    # each, with nil where the native part sets the value.
     def fill_template
       @template.update(
+        "REQUEST_METHOD" => "GET",
         "SCRIPT_NAME" => "",
+        "QUERY_STRING" => "",
+        "SERVER_PROTOCOL" => "HTTP/1.1",
+        "HTTP_VERSION" => "HTTP/1.1",
         "SERVER_SOFTWARE" => "penstock/#{VERSION}",
         "rack.url_scheme" => "http",
         "rack.errors" => ErrorStream.new(@engine),
         "rack.input" => EmptyInput.new,
         "rack.hijack?" => true
       )
+      ALWAYS_SET.each { |key| @template[key] = nil }
       @template.update(rack2) if defined?(Rack::RELEASE) && Rack::RELEASE.to_i < 3
       @template.freeze
     end

@@ -91,7 +91,8 @@ module Penstock
     def finish(env, stream, body, result)
       guard(env) { body.close if body.respond_to?(:close) }
     ensure
-      conclude(env, stream, Array(env["rack.response_finished"]).dup, result)
+      callables = Array(env["rack.response_finished"])
+      callables.empty? ? stream.release : conclude(env, stream, callables.dup, result)
     end
 
     # Rack SPEC, "rack.response_finished": in reverse, each for itself.

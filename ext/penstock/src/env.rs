@@ -1,18 +1,20 @@
 //! Builds the env of a request (contract, section 1): a duplicate of the server's template, in
-//! which only what differs is set. Keys are frozen strings made once.
+//! which only what differs is set. The template has every key that is always there, so that the
+//! duplicate does not grow. Keys are frozen strings made once.
 
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     str::FromStr,
 };
 
-use http::{HeaderMap, HeaderName, HeaderValue, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header};
 use magnus::{
     Error, RHash, RString, Ruby, Value,
     prelude::*,
-    rb_sys::{AsRawValue, FromRawValue},
+    rb_sys::{AsRawValue, FromRawValue, protect},
 };
 use penstock::{exchange::Exchange, request::Request, socket::Address};
+use rb_sys::VALUE;
 
 use crate::strings::{Text, field_key};
 
@@ -70,41 +72,99 @@ fn same_prefix(a: IpAddr, b: IpAddr, bits: u8) -> bool {
     bits == 0 || differ >> (width - bits) == 0
 }
 
+/// How many fields wait at the most to be set together.
+const PENDING: usize = 32;
+
 /// An env under construction. All of Ruby's calls here could raise `NoMemoryError` alone.
-struct Env<'a> {
+pub(crate) struct Env<'a> {
     ruby: &'a Ruby,
     hash: RHash,
+    /// Keys and values that are not in the Hash yet. They are on the stack, where the garbage
+    /// collector sees them.
+    pending: [(VALUE, VALUE); PENDING],
+    length: usize,
 }
 
-/// The env of `exchange`, all but its body and its stream.
-///
-/// # Errors
-/// Ruby is out of memory.
-pub(crate) fn build(
-    ruby: &Ruby,
-    template: RHash,
-    exchange: &Exchange,
-    request: &Request,
-    trusted: &[Network],
-) -> Result<RHash, Error> {
-    // SAFETY: a Hash is duplicated with the lock held; the result is a Hash.
-    let copy = unsafe { Value::from_raw(rb_sys::rb_hash_dup(template.as_raw())) };
-    let hash = RHash::from_value(copy)
-        .ok_or_else(|| Error::new(ruby.exception_type_error(), "the env template is no Hash"))?;
-    let env = Env { ruby, hash };
-    env.set_line(request)?;
-    env.set_fields(&request.headers)?;
-    env.set_protocol(request)?;
-    env.set_server(exchange, request, trusted)?;
-    env.set_peer(exchange.peer())?;
-    env.set(Text::ResponseFinished, ruby.ary_new())?;
-    env.set(Text::QueueTime, exchange.queue_time().as_secs_f64())?;
-    Ok(hash)
-}
+impl<'a> Env<'a> {
+    /// A duplicate of the template.
+    ///
+    /// # Errors
+    /// Ruby is out of memory.
+    pub(crate) fn new(ruby: &'a Ruby, template: RHash) -> Result<Self, Error> {
+        // SAFETY: a Hash is duplicated with the lock held; the result is a Hash.
+        let copy = unsafe { Value::from_raw(rb_sys::rb_hash_dup(template.as_raw())) };
+        let hash = RHash::from_value(copy).ok_or_else(|| {
+            Error::new(ruby.exception_type_error(), "the env template is no Hash")
+        })?;
+        let nil = ruby.qnil().as_raw();
+        Ok(Self {
+            ruby,
+            hash,
+            pending: [(nil, nil); PENDING],
+            length: 0,
+        })
+    }
 
-impl Env<'_> {
-    fn set(&self, key: Text, value: impl magnus::IntoValue) -> Result<(), Error> {
-        self.hash.aset(key.get(self.ruby), value)
+    /// The Hash, which [`Env::flush`] completes.
+    pub(crate) fn hash(&self) -> RHash {
+        self.hash
+    }
+
+    /// Sets what `request` says, and what is known of its connection.
+    ///
+    /// # Errors
+    /// Ruby is out of memory.
+    pub(crate) fn fill(
+        &mut self,
+        exchange: &Exchange,
+        request: &Request,
+        trusted: &[Network],
+    ) -> Result<(), Error> {
+        self.set_line(request)?;
+        self.set_fields(&request.headers)?;
+        self.set_protocol(request)?;
+        self.set_server(exchange, request, trusted)?;
+        self.set_peer(exchange.peer())?;
+        self.set(Text::ResponseFinished, self.ruby.ary_new())?;
+        self.set(Text::QueueTime, exchange.queue_time().as_secs_f64())
+    }
+
+    /// Sets one field.
+    ///
+    /// # Errors
+    /// Ruby is out of memory.
+    pub(crate) fn set(&mut self, key: Text, value: impl magnus::IntoValue) -> Result<(), Error> {
+        self.put(key.get(self.ruby), value)
+    }
+
+    fn put(&mut self, key: RString, value: impl magnus::IntoValue) -> Result<(), Error> {
+        if self.length == PENDING {
+            self.flush()?;
+        }
+        let value = value.into_value_with(self.ruby).as_raw();
+        self.pending[self.length] = (key.as_raw(), value);
+        self.length += 1;
+        Ok(())
+    }
+
+    /// Sets what is pending, behind one guard against what Ruby raises: a guard for each field
+    /// would cost as much as setting it.
+    ///
+    /// # Errors
+    /// Ruby is out of memory.
+    pub(crate) fn flush(&mut self) -> Result<(), Error> {
+        let hash = self.hash.as_raw();
+        let pending = &self.pending[..self.length];
+        protect(|| {
+            for (key, value) in pending {
+                // SAFETY: the lock is held, and all three are objects that `self` keeps alive.
+                // What this raises jumps over this frame, which owns nothing.
+                unsafe { rb_sys::rb_hash_aset(hash, *key, *value) };
+            }
+            hash
+        })?;
+        self.length = 0;
+        Ok(())
     }
 
     /// A frozen string where `bytes` is a frequent value, else a new one of bytes.
@@ -115,24 +175,38 @@ impl Env<'_> {
         }
     }
 
-    fn set_line(&self, request: &Request) -> Result<(), Error> {
+    /// A buffered body has a length, and no coding any more (contract, rule 5).
+    ///
+    /// # Errors
+    /// Ruby is out of memory.
+    pub(crate) fn set_length(&mut self, length: u64) -> Result<(), Error> {
+        self.flush()?;
+        let coding = field_key(self.ruby, &header::TRANSFER_ENCODING);
+        if !self.hash.delete::<_, Value>(coding)?.is_nil() {
+            self.set(Text::ContentLength, self.ruby.str_new(&length.to_string()))?;
+        }
+        Ok(())
+    }
+
+    fn set_line(&mut self, request: &Request) -> Result<(), Error> {
         let Request {
             method,
             uri,
             version,
             ..
         } = request;
-        self.set(Text::RequestMethod, self.string(method.as_str().as_bytes()))?;
+        if *method != Method::GET {
+            self.set(Text::RequestMethod, self.string(method.as_str().as_bytes()))?;
+        }
         let path = uri.path();
         let path = if path.is_empty() { "/" } else { path };
         // Not frozen: applications set the encoding of this one in place.
         let path = self.ruby.str_from_slice(path.as_bytes());
         self.set(Text::PathInfo, path)?;
         self.set(Text::RequestPath, path)?;
-        self.set(
-            Text::QueryString,
-            self.string(uri.query().unwrap_or("").as_bytes()),
-        )?;
+        if let Some(query) = uri.query() {
+            self.set(Text::QueryString, self.string(query.as_bytes()))?;
+        }
         let target = match uri.path_and_query() {
             _ if uri.scheme().is_some() => self.ruby.str_new(&uri.to_string()),
             Some(_) if uri.query().is_none() => path,
@@ -140,23 +214,21 @@ impl Env<'_> {
             None => path,
         };
         self.set(Text::RequestUri, target)?;
-        let version = if *version == Version::HTTP_10 {
-            Text::Http10
-        } else {
-            Text::Http11
-        };
-        let version = version.get(self.ruby);
-        self.set(Text::ServerProtocol, version)?;
-        self.set(Text::HttpVersion, version)
+        if *version == Version::HTTP_10 {
+            let version = Text::Http10.get(self.ruby);
+            self.set(Text::ServerProtocol, version)?;
+            self.set(Text::HttpVersion, version)?;
+        }
+        Ok(())
     }
 
-    fn set_fields(&self, headers: &HeaderMap) -> Result<(), Error> {
+    fn set_fields(&mut self, headers: &HeaderMap) -> Result<(), Error> {
         for name in headers.keys() {
             if is_hidden(name) {
                 continue;
             }
             let value = self.joined(name, headers);
-            self.hash.aset(field_key(self.ruby, name), value)?;
+            self.put(field_key(self.ruby, name), value)?;
         }
         Ok(())
     }
@@ -180,7 +252,7 @@ impl Env<'_> {
     }
 
     /// `rack.protocol`: see [`offered`].
-    fn set_protocol(&self, request: &Request) -> Result<(), Error> {
+    fn set_protocol(&mut self, request: &Request) -> Result<(), Error> {
         let offered = offered(request);
         if offered.is_empty() {
             return Ok(());
@@ -195,7 +267,7 @@ impl Env<'_> {
     /// Name, port and scheme, from the authority that the client asked for; only HTTP/1.0 may
     /// leave that to the listener.
     fn set_server(
-        &self,
+        &mut self,
         exchange: &Exchange,
         request: &Request,
         trusted: &[Network],
@@ -239,11 +311,15 @@ impl Env<'_> {
         self.set(Text::ServerPort, self.ruby.str_new(&port))
     }
 
-    fn set_peer(&self, peer: Address) -> Result<(), Error> {
+    fn set_peer(&mut self, peer: Address) -> Result<(), Error> {
         match peer {
             Address::Ip(peer) => {
-                let address = peer.ip().to_string();
-                self.set(Text::RemoteAddr, self.string(address.as_bytes()))?;
+                let address = if peer.ip() == IpAddr::V4(Ipv4Addr::LOCALHOST) {
+                    Text::Loopback.get(self.ruby)
+                } else {
+                    self.ruby.str_new(&peer.ip().to_string())
+                };
+                self.set(Text::RemoteAddr, address)?;
                 self.set(
                     Text::RemotePort,
                     self.ruby.str_new(&peer.port().to_string()),
@@ -277,21 +353,6 @@ fn split_host(host: &[u8]) -> (&[u8], &[u8]) {
         Some(colon) if !host[colon..].contains(&b']') => (&host[..colon], &host[colon + 1..]),
         _ => (host, b""),
     }
-}
-
-/// A buffered body has a length, and no coding any more (contract, rule 5).
-///
-/// # Errors
-/// Ruby is out of memory.
-pub(crate) fn set_length(ruby: &Ruby, env: RHash, length: u64) -> Result<(), Error> {
-    let chunked = field_key(ruby, &header::TRANSFER_ENCODING);
-    if !env.delete::<_, Value>(chunked)?.is_nil() {
-        env.aset(
-            Text::ContentLength.get(ruby),
-            ruby.str_new(&length.to_string()),
-        )?;
-    }
-    Ok(())
 }
 
 /// The protocols that a request offers to switch to, as they were written: where Connection

@@ -13,6 +13,7 @@ mod guarded;
 mod gvl;
 mod lease;
 mod memory;
+mod response;
 mod server;
 mod stream;
 mod strings;

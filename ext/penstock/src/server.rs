@@ -7,17 +7,12 @@ use magnus::{
     prelude::*, value::Opaque,
 };
 use parking_lot::Mutex;
-use penstock::{
-    exchange::Exchange,
-    input::Input,
-    log::{Level, Log},
-    queue::Sleeper,
-    server::Server,
-};
+use penstock::{exchange::Exchange, input::Input, log::Level, queue::Sleeper, server::Server};
 
 use crate::{
     config::{self, Options},
-    env, error, fd,
+    env::{self, Env},
+    error, fd,
     guarded::Guarded,
     gvl::{self, Wait},
     stream::{self, Stream},
@@ -29,7 +24,7 @@ const REJECTED_NAMES: usize = 100;
 
 /// What an engine and its streams share.
 pub(crate) struct Context {
-    log: Arc<Log>,
+    server: Arc<Server>,
     rejected: Mutex<HashSet<Vec<u8>>>,
 }
 
@@ -43,8 +38,13 @@ impl Context {
                 "penstock: a response field was left out, since its name or its value cannot be \
                  sent ({name:?}); correct it in the application"
             );
-            self.log.write(Level::Warn, &text);
+            self.server.log().write(Level::Warn, &text);
         }
+    }
+
+    /// Tells of a stream that had ended before somebody asked for it.
+    pub(crate) fn tell_ended(&self, id: u64) {
+        self.server.tell_ended(id);
     }
 }
 
@@ -78,14 +78,15 @@ impl Engine {
         let (config, options) = config::read(ruby, settings)?;
         let binds = config::read_binds(ruby, binds)?;
         let server = Server::bind(config, binds).map_err(|error| error::to_ruby(ruby, &error))?;
+        let server = Arc::new(server);
         let context = Context {
-            log: server.log().clone(),
+            server: server.clone(),
             rejected: Mutex::new(HashSet::new()),
         };
         let object = ruby.class_object();
         let penstock: magnus::RModule = object.const_get("Penstock")?;
         Ok(Self {
-            server: Guarded::new(Arc::new(server)),
+            server: Guarded::new(server),
             context: Guarded::new(Arc::new(context)),
             options,
             template: template.into(),
@@ -142,8 +143,8 @@ impl Engine {
                 "a request was taken twice".into(),
             ));
         };
-        let template = ruby.get_inner(self.template);
-        let env = env::build(ruby, template, &exchange, &request, &self.options.trusted)?;
+        let mut env = Env::new(ruby, ruby.get_inner(self.template))?;
+        env.fill(&exchange, &request, &self.options.trusted)?;
         let offered = env::offered(&request);
         drop(request);
         let input = exchange.take_input();
@@ -154,7 +155,7 @@ impl Engine {
         let (mut body, mut file): (Option<Value>, Option<Value>) = (None, None);
         match input {
             Input::Memory(bytes) => {
-                env::set_length(ruby, env, bytes.len() as u64)?;
+                env.set_length(bytes.len() as u64)?;
                 let string = ruby.str_from_slice(&bytes);
                 body = Some(ruby.get_inner(self.string_io).new_instance((string,))?);
             }
@@ -162,7 +163,7 @@ impl Engine {
                 file: spool,
                 length,
             } => {
-                env::set_length(ruby, env, length)?;
+                env.set_length(length)?;
                 let number = fd::give(spool.into());
                 file = Some(
                     ruby.get_inner(self.file)
@@ -172,15 +173,17 @@ impl Engine {
             }
             Input::Empty | Input::Streaming => {}
         }
-        let stream = Stream::new(exchange, context.clone(), offered, env, file);
+        let hash = env.hash();
+        let stream = Stream::new(exchange, context.clone(), offered, hash, file);
         let stream = ruby.obj_wrap(stream);
-        env.aset(Text::Stream.get(ruby), stream)?;
-        env.aset(Text::Hijack.get(ruby), stream)?;
+        env.set(Text::Stream, stream)?;
+        env.set(Text::Hijack, stream)?;
         if hints {
-            env.aset(Text::EarlyHints.get(ruby), stream)?;
+            env.set(Text::EarlyHints, stream)?;
         }
+        env.flush()?;
         if streams {
-            body = Some(ruby.get_inner(self.input).new_instance((stream, env))?);
+            body = Some(ruby.get_inner(self.input).new_instance((stream, hash))?);
         }
         if let Some(body) = body {
             stream.ivar_set("@input", body)?;
@@ -189,9 +192,9 @@ impl Engine {
             } else {
                 body
             };
-            env.aset(Text::RackInput.get(ruby), shown)?;
+            hash.aset(Text::RackInput.get(ruby), shown)?;
         }
-        Ok(env)
+        Ok(hash)
     }
 
     /// The next stream that was watched and has ended: `[id, exception or nil]`; nil once the

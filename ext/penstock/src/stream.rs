@@ -1,10 +1,9 @@
-//! `Penstock::Stream`: one exchange as Ruby sees it. It answers the request, it is the stream
-//! of a streaming body, and it takes the socket over; Ruby's half is in `lib/penstock/stream.rb`.
+//! `Penstock::Stream`: one exchange as Ruby sees it. It answers the request (`response.rs`), it
+//! is the stream of a streaming body, and it takes the socket over; Ruby's half is in
+//! `lib/penstock/stream.rb`.
 
 use std::{
-    cell::Cell,
-    ffi::OsStr,
-    os::unix::{ffi::OsStrExt, fs::OpenOptionsExt},
+    cell::{Cell, Ref, RefCell},
     sync::Arc,
     task::Poll,
     time::{Duration, Instant},
@@ -13,36 +12,33 @@ use std::{
 use magnus::{
     Error, ExceptionClass, RArray, RHash, RString, Ruby, Symbol, TypedData, Value, gc, method,
     prelude::*,
-    r_hash::ForEach,
     scan_args::{get_kwargs, scan_args},
     typed_data::Obj,
     value::Opaque,
 };
-use penstock::{
-    error::Error as CoreError,
-    exchange::Exchange,
-    response::{Body, Head},
-};
+use penstock::{error::Error as CoreError, exchange::Exchange};
 
 use crate::{
     config, error, fd,
     guarded::Guarded,
     gvl::{self, Wait},
     lease::Lease,
+    response::{self, bytes, string},
     server::Context,
 };
-
-/// Files up to this size are read at once, on the thread that answers, in bytes.
-const SMALL_FILE: u64 = 64 * 1024;
 
 /// One exchange.
 #[derive(TypedData)]
 #[magnus(class = "Penstock::Stream", free_immediately, mark, wb_protected)]
 pub(crate) struct Stream {
-    exchange: Guarded<Exchange>,
-    context: Arc<Context>,
+    id: u64,
+    /// Empty once the exchange is over, which it may be long before the garbage collector
+    /// comes: see [`Stream::release`]. Borrowed by a thread that waits, and changed only with
+    /// the lock.
+    exchange: Guarded<RefCell<Option<Exchange>>>,
+    pub(crate) context: Arc<Context>,
     /// What the request's Upgrade field offers.
-    offered: Vec<Vec<u8>>,
+    pub(crate) offered: Vec<Vec<u8>>,
     /// The env of the request until the thread is free: a stream that stays open keeps no env.
     /// It is set before the object exists and only cleared later, so that no write barrier is
     /// missed.
@@ -75,7 +71,8 @@ impl Stream {
         let env = Cell::new(Some(env.into()));
         let spool = Cell::new(spool.map(Opaque::from));
         Self {
-            exchange: Guarded::new(exchange),
+            id: exchange.id(),
+            exchange: Guarded::new(RefCell::new(Some(exchange))),
             context,
             offered,
             env,
@@ -89,174 +86,53 @@ impl Stream {
         rb_self.env.get().map(|env| ruby.get_inner(env))
     }
 
-    fn exchange(&self, ruby: &Ruby) -> Result<&Exchange, Error> {
+    pub(crate) fn exchange(&self, ruby: &Ruby) -> Result<Ref<'_, Exchange>, Error> {
         error::check_fork(ruby)?;
-        Ok(&self.exchange)
+        Ref::filter_map(self.exchange.borrow(), Option::as_ref)
+            .map_err(|_| Error::new(ruby.exception_io_error(), "closed stream"))
+    }
+
+    /// What `question` says of the exchange, or `over` when it is over.
+    fn ask<T>(&self, over: T, question: impl FnOnce(&Exchange) -> T) -> T {
+        self.exchange.borrow().as_ref().map_or(over, question)
     }
 
     fn id(&self) -> u64 {
-        self.exchange.id()
+        self.id
     }
 
-    // Answering
-
-    fn head(&self, ruby: &Ruby, status: Value, headers: RHash) -> Result<Head, Error> {
-        let status = u16::try_convert_status(ruby, status)?;
-        let mut head = Head::new(status).map_err(|status| {
-            let text = format!("{status} is no status that a response can end with");
-            error::penstock_error(ruby, "Error", text)
-        })?;
-        head.reserve(headers.len());
-        let mut protocol = None;
-        headers.foreach(|name: Value, value: Value| {
-            let name = string(name)?;
-            // SAFETY: the slice is not kept, and the String is not changed meanwhile: what
-            // runs below is `to_s` of the values alone.
-            let name = unsafe { name.as_slice() };
-            if name.len() >= 5 && name[..5].eq_ignore_ascii_case(b"rack.") {
-                if name[5..].eq_ignore_ascii_case(b"protocol") && !value.is_nil() {
-                    protocol = Some(bytes(value)?);
-                }
-            } else if !name.eq_ignore_ascii_case(b"status") {
-                self.append(&mut head, name, value)?;
-            }
-            Ok(ForEach::Continue)
-        })?;
-        // The SPEC does not say which status accepts (rack#2280): 101 and any 2xx do.
-        if let Some(protocol) = protocol
-            && (status == 101 || (200..300).contains(&status))
-            && self
-                .offered
-                .iter()
-                .any(|offered| offered.eq_ignore_ascii_case(&protocol))
-            && head.switch_to(&protocol).is_err()
-        {
-            self.context.tell_rejected(b"rack.protocol");
-        }
-        Ok(head)
-    }
-
-    /// One field for each element of an Array, and for each line of a String (Rack 2).
-    fn append(&self, head: &mut Head, name: &[u8], value: Value) -> Result<(), Error> {
-        if let Some(values) = RArray::from_value(value) {
-            return values
-                .into_iter()
-                .try_for_each(|value| self.append(head, name, value));
-        }
-        if value.is_nil() {
-            return Ok(());
-        }
-        let value = string(value)?;
-        // SAFETY: the slice is not kept, and no Ruby code runs while it is used.
-        for line in unsafe { value.as_slice() }.split(|byte| *byte == b'\n') {
-            if head.append(name, line).is_err() {
-                self.context.tell_rejected(name);
-            }
-        }
-        Ok(())
-    }
-
-    fn respond(&self, ruby: &Ruby, head: Head, body: Body) -> Result<(), Error> {
-        let exchange = self.exchange(ruby)?;
-        exchange
-            .respond(head, body)
-            .map_err(|error| error::to_ruby(ruby, &error))
-    }
-
-    /// `respond_full(status, headers, chunks)`: an Array of Strings, or nil for no body.
-    fn respond_full(
-        ruby: &Ruby,
-        rb_self: &Self,
-        status: Value,
-        headers: RHash,
-        chunks: Option<RArray>,
-    ) -> Result<(), Error> {
-        let head = rb_self.head(ruby, status, headers)?;
-        let body = match chunks {
-            Some(chunks) => Body::Full(concatenate(ruby, chunks)?.into()),
-            None => Body::Empty,
-        };
-        rb_self.respond(ruby, head, body)
-    }
-
-    /// `respond_file(status, headers, path)`: false, and nothing is done, when the file cannot
-    /// be opened.
-    fn respond_file(
-        ruby: &Ruby,
-        rb_self: &Self,
-        status: Value,
-        headers: RHash,
-        path: RString,
-    ) -> Result<bool, Error> {
-        let head = rb_self.head(ruby, status, headers)?;
-        // SAFETY: the bytes are copied before anything of Ruby can run.
-        let path = OsStr::from_bytes(unsafe { path.as_slice() }).to_owned();
-        let opened = gvl::blocking(ruby, || open_file(&path))?;
-        let Ok(body) = opened else { return Ok(false) };
-        rb_self.respond(ruby, head, body)?;
-        Ok(true)
-    }
-
-    /// `respond_stream(status, headers, interactive)`: what is written follows. `interactive`:
-    /// a client that ends its side has left.
-    fn respond_stream(
-        ruby: &Ruby,
-        rb_self: &Self,
-        status: Value,
-        headers: RHash,
-        interactive: bool,
-    ) -> Result<(), Error> {
-        let head = rb_self.head(ruby, status, headers)?;
-        if interactive {
-            rb_self.exchange(ruby)?.set_interactive();
-        }
-        rb_self.respond(ruby, head, Body::Stream)
-    }
-
-    fn early_hints(ruby: &Ruby, rb_self: &Self, headers: RHash) -> Result<(), Error> {
-        let mut fields: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
-        headers.foreach(|name: Value, value: Value| {
-            let name = bytes(name)?;
-            let values = match RArray::from_value(value) {
-                Some(values) => values
-                    .into_iter()
-                    .map(bytes)
-                    .collect::<Result<Vec<_>, _>>()?,
-                None => vec![bytes(value)?],
-            };
-            for value in &values {
-                for line in value.split(|byte| *byte == b'\n') {
-                    fields.push((name.clone(), line.to_vec()));
-                }
-            }
-            Ok(ForEach::Continue)
-        })?;
-        let fields = fields.iter().map(|(name, value)| (&name[..], &value[..]));
-        rb_self.exchange(ruby)?.early_hints(fields);
-        Ok(())
-    }
+    // Asking
 
     fn is_answered(&self) -> bool {
-        self.exchange.is_answered()
+        self.ask(true, Exchange::is_answered)
     }
 
     fn is_head(&self) -> bool {
-        self.exchange.is_head()
+        self.ask(false, Exchange::is_head)
     }
 
     /// The status that answers a request whose body broke; nil: it did not.
     fn input_failure(&self) -> Option<u16> {
-        self.exchange.input_failure()
+        self.ask(None, Exchange::input_failure)
     }
 
-    /// The thread of the exchange is free.
+    /// The thread of the exchange is free. An exchange of which nothing more can come is given
+    /// up here, and not with the garbage: its memory is used again while it is in the caches.
     fn release(ruby: &Ruby, rb_self: &Self) -> Result<(), Error> {
-        let exchange = rb_self.exchange(ruby)?;
-        exchange.release();
+        let (lasts, over) = {
+            let exchange = rb_self.exchange(ruby)?;
+            exchange.release();
+            let lasts = exchange.is_streaming() || exchange.is_hijacked();
+            (lasts, exchange.is_over())
+        };
+        // A thread that waits for the client at this moment keeps it.
+        if over && let Ok(mut exchange) = rb_self.exchange.try_borrow_mut() {
+            *exchange = None;
+        }
         rb_self.env.set(None);
         match rb_self.spool.take() {
             // A file that nobody reads any more must not wait for the garbage collector.
-            Some(file) if !exchange.is_streaming() && !exchange.is_hijacked() => ruby
+            Some(file) if !lasts => ruby
                 .get_inner(file)
                 .funcall::<_, _, Value>("close", ())
                 .map(|_| ()),
@@ -319,34 +195,40 @@ impl Stream {
     }
 
     fn close(ruby: &Ruby, rb_self: &Self) -> Result<(), Error> {
-        let exchange = rb_self.exchange(ruby)?;
-        exchange.outbox().finish();
-        exchange.discard_input();
+        error::check_fork(ruby)?;
+        rb_self.ask((), |exchange| {
+            exchange.outbox().finish();
+            exchange.discard_input();
+        });
         rb_self.read_closed.set(true);
         Ok(())
     }
 
     fn close_write(ruby: &Ruby, rb_self: &Self) -> Result<(), Error> {
-        rb_self.exchange(ruby)?.outbox().finish();
+        error::check_fork(ruby)?;
+        rb_self.ask((), |exchange| exchange.outbox().finish());
         Ok(())
     }
 
     fn close_read(ruby: &Ruby, rb_self: &Self) -> Result<(), Error> {
-        rb_self.exchange(ruby)?.discard_input();
+        error::check_fork(ruby)?;
+        rb_self.ask((), Exchange::discard_input);
         rb_self.read_closed.set(true);
         Ok(())
     }
 
     /// Breaks the response off, so that the client sees it as broken.
     fn abort(ruby: &Ruby, rb_self: &Self) -> Result<(), Error> {
-        let exchange = rb_self.exchange(ruby)?;
-        exchange.outbox().abort();
-        exchange.discard_input();
+        error::check_fork(ruby)?;
+        rb_self.ask((), |exchange| {
+            exchange.outbox().abort();
+            exchange.discard_input();
+        });
         Ok(())
     }
 
     fn is_closed(&self) -> bool {
-        self.exchange.outbox().is_closed()
+        self.ask(true, |exchange| exchange.outbox().is_closed())
     }
 
     /// Whether this side has closed the stream for reading.
@@ -356,18 +238,23 @@ impl Stream {
 
     /// Whether this side has closed the stream for writing.
     fn is_finished(&self) -> bool {
-        self.exchange.outbox().is_finished()
+        self.ask(true, |exchange| exchange.outbox().is_finished())
     }
 
     /// Asks for the end of the stream to be told by the engine, at once where it has ended.
     fn watch(ruby: &Ruby, rb_self: &Self) -> Result<(), Error> {
-        rb_self.exchange(ruby)?.outbox().watch();
+        error::check_fork(ruby)?;
+        if rb_self.exchange.borrow().is_none() {
+            rb_self.context.tell_ended(rb_self.id);
+        }
+        rb_self.ask((), |exchange| exchange.outbox().watch());
         Ok(())
     }
 
     fn set_slow_consumer(ruby: &Ruby, rb_self: &Self, policy: Symbol) -> Result<(), Error> {
         let policy = config::slow_consumer(ruby, &policy.name()?)?;
-        rb_self.exchange(ruby)?.outbox().set_policy(policy);
+        error::check_fork(ruby)?;
+        rb_self.ask((), |exchange| exchange.outbox().set_policy(policy));
         Ok(())
     }
 
@@ -381,7 +268,8 @@ impl Stream {
                     "write_timeout is seconds, or nil for none",
                 )
             })?;
-        rb_self.exchange(ruby)?.set_write_timeout(timeout);
+        error::check_fork(ruby)?;
+        rb_self.ask((), |exchange| exchange.set_write_timeout(timeout));
         Ok(())
     }
 
@@ -435,7 +323,7 @@ impl Stream {
     // Hijacking
 
     fn is_hijacked(&self) -> bool {
-        self.exchange.is_hijacked()
+        self.ask(false, Exchange::is_hijacked)
     }
 
     /// Takes the socket: `[descriptor, kind, lease, peer, local]`; addresses are
@@ -465,27 +353,6 @@ impl Stream {
     }
 }
 
-/// A regular file as a body. Others are refused, and not waited for: opening a pipe would block
-/// until somebody writes to it.
-fn open_file(path: &OsStr) -> std::io::Result<Body> {
-    let mut options = std::fs::OpenOptions::new();
-    let file = options
-        .read(true)
-        .custom_flags(libc::O_NONBLOCK)
-        .open(path)?;
-    let attributes = file.metadata()?;
-    if !attributes.is_file() {
-        return Err(std::io::ErrorKind::InvalidInput.into());
-    }
-    let length = attributes.len();
-    if length > SMALL_FILE {
-        return Ok(Body::File { file, length });
-    }
-    let mut content = Vec::with_capacity(length as usize);
-    std::io::Read::read_to_end(&mut &file, &mut content)?;
-    Ok(Body::Full(content.into()))
-}
-
 /// An error of the core as an exception object that is not raised.
 pub(crate) fn exception(ruby: &Ruby, error: &CoreError) -> Value {
     match error::to_ruby(ruby, error).error_type() {
@@ -498,35 +365,6 @@ pub(crate) fn exception(ruby: &Ruby, error: &CoreError) -> Value {
         }
         magnus::error::ErrorType::Jump(_) => ruby.qnil().as_value(),
     }
-}
-
-/// The String of a value, by `to_s` where it is none.
-fn string(value: Value) -> Result<RString, Error> {
-    match RString::from_value(value) {
-        Some(string) => Ok(string),
-        None => value.funcall("to_s", ()),
-    }
-}
-
-/// The bytes of a value, by `to_s` where it is no String.
-fn bytes(value: Value) -> Result<Vec<u8>, Error> {
-    let string = string(value)?;
-    // SAFETY: the bytes are copied before anything of Ruby can run.
-    Ok(unsafe { string.as_slice() }.to_vec())
-}
-
-/// The bytes of an Array of Strings.
-fn concatenate(ruby: &Ruby, chunks: RArray) -> Result<Vec<u8>, Error> {
-    let mut all = Vec::new();
-    for chunk in chunks {
-        let Some(chunk) = RString::from_value(chunk) else {
-            let text = "an element of the response body is no String";
-            return Err(Error::new(ruby.exception_type_error(), text));
-        };
-        // SAFETY: the bytes are copied before anything of Ruby can run.
-        all.extend_from_slice(unsafe { chunk.as_slice() });
-    }
-    Ok(all)
 }
 
 /// The argument of a non-blocking method, and whether it raises (`exception: true`).
@@ -548,32 +386,12 @@ fn blocked(ruby: &Ruby, raises: bool, readable: bool) -> Result<Value, Error> {
     Ok(error::wait_symbol(ruby, readable).as_value())
 }
 
-/// A status as applications give it.
-trait TryConvertStatus: Sized {
-    fn try_convert_status(ruby: &Ruby, status: Value) -> Result<Self, Error>;
-}
-
-impl TryConvertStatus for u16 {
-    fn try_convert_status(ruby: &Ruby, status: Value) -> Result<Self, Error> {
-        let number: i64 = match magnus::Integer::from_value(status) {
-            Some(number) => number.to_i64()?,
-            None => status.funcall("to_i", ())?,
-        };
-        u16::try_from(number).map_err(|_| {
-            error::penstock_error(ruby, "Error", format!("{number} is no status of HTTP"))
-        })
-    }
-}
-
 pub(crate) fn init(ruby: &Ruby, penstock: magnus::RModule) -> Result<(), Error> {
     let class = penstock.define_class("Stream", ruby.class_object())?;
     class.undef_default_alloc_func();
     class.define_method("id", method!(Stream::id, 0))?;
     class.define_method("env", method!(Stream::env, 0))?;
-    class.define_method("respond_full", method!(Stream::respond_full, 3))?;
-    class.define_method("respond_file", method!(Stream::respond_file, 3))?;
-    class.define_method("respond_stream", method!(Stream::respond_stream, 3))?;
-    class.define_method("early_hints", method!(Stream::early_hints, 1))?;
+    response::init(class)?;
     class.define_method("answered?", method!(Stream::is_answered, 0))?;
     class.define_method("head?", method!(Stream::is_head, 0))?;
     class.define_method("input_failure", method!(Stream::input_failure, 0))?;

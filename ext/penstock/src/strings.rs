@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::OnceLock};
 
 use http::{HeaderName, header};
-use magnus::{RString, Ruby, gc, prelude::*, value::Opaque};
+use magnus::{RString, Ruby, gc, value::Opaque};
 
 /// Declares the strings: a variant and its text for each.
 macro_rules! texts {
@@ -157,9 +157,9 @@ const KNOWN: [HeaderName; 44] = [
 /// Makes the strings. Called once, when the extension is loaded.
 pub(crate) fn init(ruby: &Ruby) {
     STRINGS.get_or_init(|| {
+        // Interned, as the literals of Ruby are: a look-up finds the very object.
         let pinned = |text: &str| {
-            let string = ruby.str_new(text);
-            string.freeze();
+            let string = ruby.str_new(text).to_interned_str();
             gc::register_mark_object(string);
             Opaque::from(string)
         };

@@ -1,0 +1,230 @@
+//! The answering half of `Penstock::Stream`: head and body of a response from what the
+//! application returned.
+
+use std::{
+    ffi::OsStr,
+    os::unix::{ffi::OsStrExt, fs::OpenOptionsExt},
+};
+
+use magnus::{
+    Error, RArray, RClass, RHash, RString, Ruby, Value, method, prelude::*, r_hash::ForEach,
+};
+use penstock::response::{Body, Head};
+
+use crate::{error, gvl, stream::Stream};
+
+/// Files up to this size are read at once, on the thread that answers, in bytes.
+const SMALL_FILE: u64 = 64 * 1024;
+
+impl Stream {
+    fn head(&self, ruby: &Ruby, status: Value, headers: RHash) -> Result<Head, Error> {
+        let status = u16::try_convert_status(ruby, status)?;
+        let mut head = Head::new(status).map_err(|status| {
+            let text = format!("{status} is no status that a response can end with");
+            error::penstock_error(ruby, "Error", text)
+        })?;
+        head.reserve(headers.len());
+        let mut protocol = None;
+        headers.foreach(|name: Value, value: Value| {
+            let name = string(name)?;
+            // SAFETY: the slice is not kept, and the String is not changed meanwhile: what
+            // runs below is `to_s` of the values alone.
+            let name = unsafe { name.as_slice() };
+            if name.len() >= 5 && name[..5].eq_ignore_ascii_case(b"rack.") {
+                if name[5..].eq_ignore_ascii_case(b"protocol") && !value.is_nil() {
+                    protocol = Some(bytes(value)?);
+                }
+            } else if !name.eq_ignore_ascii_case(b"status") {
+                self.append(&mut head, name, value)?;
+            }
+            Ok(ForEach::Continue)
+        })?;
+        // The SPEC does not say which status accepts (rack#2280): 101 and any 2xx do.
+        if let Some(protocol) = protocol
+            && (status == 101 || (200..300).contains(&status))
+            && self
+                .offered
+                .iter()
+                .any(|offered| offered.eq_ignore_ascii_case(&protocol))
+            && head.switch_to(&protocol).is_err()
+        {
+            self.context.tell_rejected(b"rack.protocol");
+        }
+        Ok(head)
+    }
+
+    /// One field for each element of an Array, and for each line of a String (Rack 2).
+    fn append(&self, head: &mut Head, name: &[u8], value: Value) -> Result<(), Error> {
+        if let Some(values) = RArray::from_value(value) {
+            return values
+                .into_iter()
+                .try_for_each(|value| self.append(head, name, value));
+        }
+        if value.is_nil() {
+            return Ok(());
+        }
+        let value = string(value)?;
+        // SAFETY: the slice is not kept, and no Ruby code runs while it is used.
+        for line in unsafe { value.as_slice() }.split(|byte| *byte == b'\n') {
+            if head.append(name, line).is_err() {
+                self.context.tell_rejected(name);
+            }
+        }
+        Ok(())
+    }
+
+    fn respond(&self, ruby: &Ruby, head: Head, body: Body) -> Result<(), Error> {
+        let exchange = self.exchange(ruby)?;
+        exchange
+            .respond(head, body)
+            .map_err(|error| error::to_ruby(ruby, &error))
+    }
+
+    /// `respond_full(status, headers, chunks)`: an Array of Strings, or nil for no body.
+    fn respond_full(
+        ruby: &Ruby,
+        rb_self: &Self,
+        status: Value,
+        headers: RHash,
+        chunks: Option<RArray>,
+    ) -> Result<(), Error> {
+        let head = rb_self.head(ruby, status, headers)?;
+        let body = match chunks {
+            Some(chunks) => Body::Full(concatenate(ruby, chunks)?.into()),
+            None => Body::Empty,
+        };
+        rb_self.respond(ruby, head, body)
+    }
+
+    /// `respond_file(status, headers, path)`: false, and nothing is done, when the file cannot
+    /// be opened.
+    fn respond_file(
+        ruby: &Ruby,
+        rb_self: &Self,
+        status: Value,
+        headers: RHash,
+        path: RString,
+    ) -> Result<bool, Error> {
+        let head = rb_self.head(ruby, status, headers)?;
+        // SAFETY: the bytes are copied before anything of Ruby can run.
+        let path = OsStr::from_bytes(unsafe { path.as_slice() }).to_owned();
+        let opened = gvl::blocking(ruby, || open_file(&path))?;
+        let Ok(body) = opened else { return Ok(false) };
+        rb_self.respond(ruby, head, body)?;
+        Ok(true)
+    }
+
+    /// `respond_stream(status, headers, interactive)`: what is written follows. `interactive`:
+    /// a client that ends its side has left.
+    fn respond_stream(
+        ruby: &Ruby,
+        rb_self: &Self,
+        status: Value,
+        headers: RHash,
+        interactive: bool,
+    ) -> Result<(), Error> {
+        let head = rb_self.head(ruby, status, headers)?;
+        if interactive {
+            rb_self.exchange(ruby)?.set_interactive();
+        }
+        rb_self.respond(ruby, head, Body::Stream)
+    }
+
+    fn early_hints(ruby: &Ruby, rb_self: &Self, headers: RHash) -> Result<(), Error> {
+        let mut fields: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+        headers.foreach(|name: Value, value: Value| {
+            let name = bytes(name)?;
+            let values = match RArray::from_value(value) {
+                Some(values) => values
+                    .into_iter()
+                    .map(bytes)
+                    .collect::<Result<Vec<_>, _>>()?,
+                None => vec![bytes(value)?],
+            };
+            for value in &values {
+                for line in value.split(|byte| *byte == b'\n') {
+                    fields.push((name.clone(), line.to_vec()));
+                }
+            }
+            Ok(ForEach::Continue)
+        })?;
+        let fields = fields.iter().map(|(name, value)| (&name[..], &value[..]));
+        rb_self.exchange(ruby)?.early_hints(fields);
+        Ok(())
+    }
+}
+
+/// A regular file as a body. Others are refused, and not waited for: opening a pipe would block
+/// until somebody writes to it.
+fn open_file(path: &OsStr) -> std::io::Result<Body> {
+    let mut options = std::fs::OpenOptions::new();
+    let file = options
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path)?;
+    let attributes = file.metadata()?;
+    if !attributes.is_file() {
+        return Err(std::io::ErrorKind::InvalidInput.into());
+    }
+    let length = attributes.len();
+    if length > SMALL_FILE {
+        return Ok(Body::File { file, length });
+    }
+    let mut content = Vec::with_capacity(length as usize);
+    std::io::Read::read_to_end(&mut &file, &mut content)?;
+    Ok(Body::Full(content.into()))
+}
+
+/// The String of a value, by `to_s` where it is none.
+pub(crate) fn string(value: Value) -> Result<RString, Error> {
+    match RString::from_value(value) {
+        Some(string) => Ok(string),
+        None => value.funcall("to_s", ()),
+    }
+}
+
+/// The bytes of a value, by `to_s` where it is no String.
+pub(crate) fn bytes(value: Value) -> Result<Vec<u8>, Error> {
+    let string = string(value)?;
+    // SAFETY: the bytes are copied before anything of Ruby can run.
+    Ok(unsafe { string.as_slice() }.to_vec())
+}
+
+/// The bytes of an Array of Strings.
+fn concatenate(ruby: &Ruby, chunks: RArray) -> Result<Vec<u8>, Error> {
+    let mut all = Vec::new();
+    for chunk in chunks {
+        let Some(chunk) = RString::from_value(chunk) else {
+            let text = "an element of the response body is no String";
+            return Err(Error::new(ruby.exception_type_error(), text));
+        };
+        // SAFETY: the bytes are copied before anything of Ruby can run.
+        all.extend_from_slice(unsafe { chunk.as_slice() });
+    }
+    Ok(all)
+}
+
+/// A status as applications give it.
+trait TryConvertStatus: Sized {
+    fn try_convert_status(ruby: &Ruby, status: Value) -> Result<Self, Error>;
+}
+
+impl TryConvertStatus for u16 {
+    fn try_convert_status(ruby: &Ruby, status: Value) -> Result<Self, Error> {
+        let number: i64 = match magnus::Integer::from_value(status) {
+            Some(number) => number.to_i64()?,
+            None => status.funcall("to_i", ())?,
+        };
+        u16::try_from(number).map_err(|_| {
+            error::penstock_error(ruby, "Error", format!("{number} is no status of HTTP"))
+        })
+    }
+}
+
+/// Defines the methods of this half.
+pub(crate) fn init(class: RClass) -> Result<(), Error> {
+    class.define_method("respond_full", method!(Stream::respond_full, 3))?;
+    class.define_method("respond_file", method!(Stream::respond_file, 3))?;
+    class.define_method("respond_stream", method!(Stream::respond_stream, 3))?;
+    class.define_method("early_hints", method!(Stream::early_hints, 1))
+}
