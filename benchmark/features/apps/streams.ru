@@ -27,6 +27,7 @@ class Streams
     when "each" then [200, headers, Enumerator.new { |body| send(name, body, env) }]
     when "partial" then partial(name, env)
     when "full" then full_hijack(name, env)
+    when "upgrade" then upgrade(env)
     when "upload" then text(env["rack.input"].read.bytesize.to_s)
     when "pid" then text(Process.pid.to_s)
     else text("Hello\n")
@@ -45,6 +46,19 @@ class Streams
     [200, headers.merge("rack.hijack" => ->(stream) { send(name, stream, env) }), []]
   end
 
+  # A partial hijack of a 101: a thread answers two words of four letters each.
+  def upgrade(env)
+    return text("rack.hijack? is #{env["rack.hijack?"].inspect}") unless env["rack.hijack?"]
+
+    answer = lambda do |stream|
+      thread do
+        2.times { put(stream, stream.read(4)) }
+        stream.close
+      end
+    end
+    [101, { "connection" => "Upgrade", "upgrade" => "raw", "rack.hijack" => answer }, []]
+  end
+
   def full_hijack(name, env)
     return text("rack.hijack? is #{env["rack.hijack?"].inspect}") unless env["rack.hijack?"]
 
@@ -55,57 +69,66 @@ class Streams
 
   # Two writes, the second one when the client says that it has the first.
   def paced(stream, _env)
-    stream << "one\n"
+    put(stream, "one\n")
     wait("go")
-    stream << "two\n"
+    put(stream, "two\n")
     stream.close if stream.respond_to?(:close)
   end
 
   def raising(stream, _env)
-    stream << "one\n"
+    put(stream, "one\n")
+    put(stream, "two\n")
     wait("go")
     raise "halfway"
   end
 
   # Returns and leaves the stream open: threads of the application go on with it.
   def left_open(stream, _env)
-    stream.write("one\n")
+    put(stream, "one\n")
     thread do
       wait("go")
-      stream.write("two\n")
-      wait("close")
-      stream.close
+      put(stream, "two\n")
+      finish(stream)
     end
   end
 
   # Does not return as long as the stream is open.
   def waiting(stream, _env)
-    stream.write("one\n")
-    wait("close")
-    stream.close
+    put(stream, "one\n")
+    finish(stream)
   end
 
   # Leaves the stream open and looks whether it is closed, writing nothing.
   def watched(stream, env)
-    stream.write("one\n")
-    env["penstock.stream"]&.on_close { tell("gone", "on_close") }
-    thread { tell("gone", "closed?") if stream.respond_to?(:closed?) && poll { stream.closed? } }
+    put(stream, "one\n")
+    env["penstock.stream"]&.on_close { tell("gone_watched", "`on_close`") }
+    thread { tell("gone_watched", "`closed?`") if stream.respond_to?(:closed?) && poll { stream.closed? } }
   end
 
   # The same without returning: a server may end what waits.
   def watched_inside(stream, _env)
-    stream.write("one\n")
-    thread { tell("gone", "closed?") if stream.respond_to?(:closed?) && poll { stream.closed? } }
+    put(stream, "one\n")
+    thread { tell("gone_watched_inside", "`closed?`") if stream.respond_to?(:closed?) && poll { stream.closed? } }
     sleep PATIENCE
   ensure
-    tell("gone", "ensure")
+    tell("gone_watched_inside", "`ensure`")
+  end
+
+  # Reads the stream, which may be the connection itself.
+  def watched_reading(stream, _env)
+    put(stream, "one\n")
+    thread do
+      stream.read(1)
+    ensure
+      tell("gone_watched_reading", "`read`, in a thread of the application that waits for that")
+    end
   end
 
   # Writes without an end.
   def endless(stream, _env)
     thread do
       loop do
-        stream.write("tick\n")
+        put(stream, "tick\n")
         sleep 0.05
       end
     end
@@ -124,21 +147,41 @@ class Streams
 
   # Answers each piece of the request's body before the next one comes.
   def echo(stream, env)
-    input = stream.respond_to?(:read) ? stream : env["rack.input"]
-    2.times { stream.write(input.read(4)) }
+    input = env["rack.input"]
+    2.times { put(stream, input.read(4)) }
     stream.close
   end
 
   # Says what the socket is, and sends back the bytes behind the request.
-  def bytes_behind(io, _env)
-    io.write("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nIt is #{io.is_a?(IO) ? "an IO" : "a #{io.class}"}.\n")
-    io.write(io.readpartial(100))
-    io.close
+  def bytes_behind(io, env)
+    thread do
+      upgrade = "101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: raw"
+      socket_head(io, env["HTTP_UPGRADE"] ? upgrade : "200 OK\r\nconnection: close")
+      put(io, io.readpartial(100))
+      io.close
+    end
   end
 
   def socket(io, _env)
-    io.write("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nIt is #{io.is_a?(IO) ? "an IO" : "a #{io.class}"}.\n")
+    socket_head(io, "200 OK\r\nconnection: close")
     io.close
+  end
+
+  def socket_head(io, head)
+    put(io, "HTTP/1.1 #{head}\r\n\r\nIt is #{io.is_a?(IO) ? "an IO" : "a #{io.class}"}.\n")
+  end
+
+  # Writes, and says that it is to leave at once; to the yielder of an `each` body nobody can say that.
+  def put(stream, text)
+    stream << text
+    stream.flush if stream.respond_to?(:flush)
+  end
+
+  # The last write, when the client says so.
+  def finish(stream)
+    wait("close")
+    put(stream, "end\n")
+    stream.close
   end
 
   def thread(&)

@@ -10,7 +10,10 @@ module Features
 
   SUBSCRIBE = FRAME.call('{"command":"subscribe","identifier":"{\"channel\":\"NewsChannel\"}"}')
 
-  private_constant :WEB_SOCKET, :FRAME, :SUBSCRIBE
+  # A close frame with the code 1000, as ActionCable sends it.
+  CLOSE = "\x88\x02\x03\xE8".b
+
+  private_constant :WEB_SOCKET, :FRAME, :SUBSCRIBE, :CLOSE
 
   class Attempt # rubocop:disable Style/Documentation -- described in lib/attempt.rb.
     private
@@ -28,7 +31,7 @@ module Features
     end
   end
 
-  check("action-cable", "ActionCable, unmodified", app: "cable.ru") do
+  check("action-cable", "ActionCable, unmodified, with 20 clients", app: "cable.ru") do
     clients = subscribed
     no!("with #{STREAMS} connections open a request is not answered") unless answers?
     ask("/broadcast")
@@ -45,12 +48,12 @@ module Features
   check("cable-stop", "Its clients get a close frame when the server stops", app: "cable.ru") do
     clients = subscribed
     server.kill(:TERM)
-    heard = getting(clients, '"disconnect"', 10)
+    heard = getting(clients, CLOSE, 10)
     no!("#{heard} of #{STREAMS} are told") if heard < STREAMS
     "all #{STREAMS} are told on SIGTERM"
   end
 
-  check("message-bus", "MessageBus, unmodified, streams each message", app: "bus.ru") do
+  check("message-bus", "MessageBus, unmodified, streams each message to 20 clients", app: "bus.ru") do
     body = "/news=-1"
     fields = "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: #{body.bytesize}\r\n"
     clients = Array.new(STREAMS) { |n| ask("/message-bus/client#{n}/poll", method: "POST", fields: fields, body: body) }

@@ -10,6 +10,22 @@ module Features
 
     private
 
+    # A stream that ends half a second after the signal.
+    def drained(path)
+      client = ask(path)
+      head(client)
+      read(client, "one\n", "the first write")
+      server.tell("go")
+      # A signal right behind the start says nothing of a server that runs.
+      10.times { answers? or no!("a request beside it is not answered") }
+      server.kill(:TERM)
+      no!("the process ends at once, and the stream is #{client.reset?(1) ? "reset" : "cut off"}") if server.ended(0.5)
+      server.tell("close")
+      Features.within(5) { whole?(client) } or no!("it is cut off, or does not end")
+      status = server.ended(10) or no!("it ends as a whole one, but the process does not end within 10 s of that")
+      "it ends as a whole one, and then the process (#{status.to_s.sub(/pid \d+ /, "")})"
+    end
+
     # What curl says of an answer over TLS.
     def curl(*options)
       Dir.mktmpdir do |folder|
@@ -37,21 +53,9 @@ module Features
     end
   end
 
-  check("drain-stream", "On SIGTERM a stream under way may come to its end") do
-    client = ask("/call/left_open")
-    head(client)
-    read(client, "one\n", "the first write")
-    server.tell("go")
-    read(client, "two\n", "the second write")
-    server.kill(:TERM)
-    # The stream ends a second after the signal.
-    ended = server.ended(1)
-    no!("the process ends at once, and the stream is #{client.reset?(1) ? "reset" : "cut off"}") if ended
-    server.tell("close")
-    Features.within(5) { whole?(client) } or no!("it is cut off, or does not end")
-    status = server.ended(10) or no!("it ends as a whole one, but the process does not end within 10 s of that")
-    "it ends as a whole one, and then the process (#{status.to_s.sub(/pid \d+ /, "")})"
-  end
+  check("drain-waiting", "On SIGTERM a stream whose `call` has not returned may come to its end") { drained("/call/waiting") }
+
+  check("drain-open", "So may one whose `call` has returned") { drained("/call/left_open") }
 
   check("endless", "SIGTERM ends the process within a minute though streams never end") do
     clients = Array.new(STREAMS) { ask("/call/endless") }

@@ -14,7 +14,7 @@ module Features
       clients = Array.new(STREAMS) { ask(path) }
       begun = getting(clients, "one\n")
       answered = answers?
-      return clients if answered && begun == STREAMS
+      return clients.each { |client| head(client) } if answered && begun == STREAMS
 
       other = clients.map(&:received).find { |bytes| !bytes.match?(%r{\A(HTTP/1.1 200|\z)}) }
       no!("the answer is #{other[0, 40].inspect}") if other
@@ -27,32 +27,37 @@ module Features
       server.tell("go")
       written = getting(clients, "two\n")
       no!("a request is answered, but #{written} of #{STREAMS} streams get what is written later") if written < STREAMS
-      clients.each { |client| client.read_until("two\n") }
       server.tell("close")
       ended = Features.within(5) { clients.all? { |client| whole?(client) } }
       no!("all get what is written later, but closing does not end them") unless ended
       "#{STREAMS} streams open, a request is answered, each gets what is written later and its end"
     end
 
-    # Whether the response has come to its end.
-    def whole?(client) = client.received.end_with?("0\r\n\r\n") || client.eof?(0)
-
-    # How the application comes to know that a client has gone, while nobody writes: in a stream that its proc has left open,
-    # or else in one whose proc waits.
-    def notice(&)
-      %w[watched watched_inside].each do |name|
-        how = notice_in("/call/#{name}", &)
-        return "by `#{how}`" if how
-      end
-      no!("not in 10 s")
+    # Whether the last write has come, and the end of the response.
+    def whole?(client)
+      bytes = client.received
+      bytes.include?("end\n") && (bytes.end_with?("0\r\n\r\n") || !server.holds?(client.socket.local_address.ip_port))
     end
 
-    def notice_in(path)
-      client = ask(path)
+    # How the application comes to know that a client has gone, while nobody writes: in a stream that its proc has left open,
+    # in one whose proc waits, or in one that is read.
+    def notice(&)
+      %w[watched watched_inside watched_reading].each do |name|
+        how = notice_in(name, &)
+        return "by #{how}" if how
+      end
+      no!("not in 5 s")
+    end
+
+    def notice_in(name)
+      client = ask("/call/#{name}")
       head(client)
       read(client, "one\n", "the first write")
+      # What is told of a client that is there says nothing.
+      return if server.fact("gone_#{name}", 0.5)
+
       yield client
-      server.fact("gone", 10)
+      server.fact("gone_#{name}", 5)
     end
   end
 

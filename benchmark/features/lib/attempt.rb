@@ -66,16 +66,22 @@ module Features
       Features.within(seconds) { client.received.end_with?("Hello\n") }
     end
 
-    # The head of a response that has to be a 200.
-    def head(client)
+    # The head of a response that has to have this status and, unless it is an upgrade, a body.
+    def head(client, status = 200)
       head = begin
         client.read_head
       rescue RawClient::TimedOut
-        no!("no answer in #{RawClient::TIMEOUT} s")
+        got = client.received
+        no!(got.empty? ? "no answer in #{RawClient::TIMEOUT} s" : "no head in #{RawClient::TIMEOUT} s, but #{got[0, 40].inspect}")
+      rescue RawClient::Malformed => e
+        no!("the head does not come first: #{e.message}")
       end
-      no!("the answer is #{head.status}") unless head.status == 200
+      no!("the answer is #{head.status}") unless head.status == status
+      no!("the head says content-length: 0, which leaves all that is written out of the response") if empty?(head)
       head
     end
+
+    def empty?(head) = head.status != 101 && head.headers["content-length"] == ["0"]
 
     # @param pattern [String] what has to come
     # @param what [String] what it is, for the evidence

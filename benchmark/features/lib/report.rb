@@ -28,11 +28,14 @@ module Features
 
     # @return [String] how each server was started
     def settings
-      @peers.map { |peer| "- #{peer.title}: `#{peer.settings}`" }.join("\n")
+      @peers.map do |peer|
+        further = peer.variants.to_a.map { |option| "`#{option}`" }.join(" or ")
+        "- #{peer.title}: #{peer.settings}#{"; further: #{further}" unless further.empty?}"
+      end.join("\n")
     end
 
     # @return [String] the Ruby and the system
-    def self.machine = "Ruby #{RUBY_VERSION}, Linux #{Etc.uname[:release]}"
+    def self.machine = "Ruby #{RUBY_VERSION}, Linux #{Etc.uname[:release][/\d+\.\d+/]}"
 
     private
 

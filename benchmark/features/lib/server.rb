@@ -50,6 +50,18 @@ module Features
     # @return [Integer] bytes of resident memory of its processes
     def resident = @tree.resident
 
+    # @param client_port [Integer] of a connection to 127.0.0.1
+    # @return [Boolean] whether a process still has the server's end of it open. A client that does not read cannot see that
+    def holds?(client_port)
+      ends = [port, client_port].map { |number| format(":%04X", number) }
+      %w[tcp tcp6].any? do |table|
+        File.foreach("/proc/net/#{table}").map(&:split).any? do |fields|
+          # The inode of a socket that belongs to no process any more is 0.
+          fields[1].end_with?(ends[0]) && fields[2].end_with?(ends[1]) && fields[9] != "0"
+        end
+      end
+    end
+
     # @param name [Symbol] a signal for the first process
     def kill(name) = Process.kill(name, @pid)
 
