@@ -11,12 +11,9 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::{
-    config::RATE_GRACE, exchange::Inner, io, outgoing::Report, response::Head, server::Shared,
-    socket::Address, stats::Counters, stream::Gone, wakeups::Wakeups,
+    exchange::Inner, io, outgoing::Report, response::Head, server::Shared, socket::Address,
+    stats::Counters, stream::Gone, wakeups::Wakeups,
 };
-
-/// How long a connection is idle before hyper's state, and with it some 10 KB, is let go.
-const REST_AFTER: Duration = Duration::from_secs(1);
 
 /// A client connection.
 pub(crate) struct Connection {
@@ -24,15 +21,16 @@ pub(crate) struct Connection {
     pub(crate) peer: Address,
     pub(crate) local: Address,
     pub(crate) server: Arc<Shared>,
-    state: Mutex<State>,
+    pub(crate) state: Mutex<State>,
 }
 
-struct State {
-    phase: Phase,
-    since: Instant,
+/// What changes of a connection.
+pub(crate) struct State {
+    pub(crate) phase: Phase,
+    pub(crate) since: Instant,
     /// Bytes received when the phase began.
-    received_before: u64,
-    current: Option<Arc<Inner>>,
+    pub(crate) received_before: u64,
+    pub(crate) current: Option<Arc<Inner>>,
     takeover: Option<Takeover>,
     /// The task of the connection.
     waker: Option<Waker>,
@@ -45,7 +43,11 @@ struct State {
     linger: bool,
     reset_on_close: bool,
     /// hyper's state is gone until the client speaks.
-    resting: bool,
+    pub(crate) resting: bool,
+    /// hyper is in the middle of a request body.
+    uploading: bool,
+    /// The response is through.
+    answered: bool,
 }
 
 /// What a connection is waiting for.
@@ -59,7 +61,7 @@ pub(crate) enum Phase {
     Body,
     /// A thread.
     Queued,
-    /// The application, or the client that reads its response.
+    /// The application, the client that reads its response, or the rest of a body behind it.
     Busy,
     /// The next request.
     Idle,
@@ -84,21 +86,6 @@ pub(crate) enum Takeover {
     Upgrade(Head),
 }
 
-/// A time-out that has struck.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Expired {
-    /// Nobody is owed an answer.
-    Silently,
-    /// The client is told.
-    With(StatusCode),
-    /// The client takes nothing.
-    Stalled,
-    /// The exchange waited too long for a thread.
-    InQueue,
-    /// Nothing has come for a while, and hyper can rest.
-    Idle,
-}
-
 impl Connection {
     pub(crate) fn new(
         io: Arc<io::Shared>,
@@ -120,6 +107,8 @@ impl Connection {
             linger: false,
             reset_on_close: false,
             resting: true,
+            uploading: false,
+            answered: false,
         };
         Self {
             io,
@@ -141,11 +130,14 @@ impl Connection {
         self.server.note_rested();
     }
 
-    /// A head was parsed. Returns whether the connection ends with this request.
-    pub(crate) fn request_begins(&self) -> bool {
+    /// A head was parsed; `has_body`: a body follows, whose end is told by
+    /// [`Connection::body_ended`]. Returns whether the connection ends with this request.
+    pub(crate) fn request_begins(&self, has_body: bool) -> bool {
         let mut state = self.state.lock();
         state.requests += 1;
         state.resting = false;
+        state.uploading = has_body;
+        state.answered = false;
         state.enter(Phase::Body, &self.io);
         let max = self.server.config.max_requests_per_connection;
         max.is_some_and(|max| state.requests >= max) || state.order >= Order::Drain
@@ -189,7 +181,12 @@ impl Connection {
             .and_then(|exchange| exchange.outbox.gone());
         state.current = None;
         state.fin_is_gone = false;
-        state.enter(Phase::Idle, &self.io);
+        if state.uploading {
+            state.phase = Phase::Busy;
+            state.answered = true;
+        } else {
+            state.enter(Phase::Idle, &self.io);
+        }
         drop(state);
         if let Some(exchange) = &report.exchange {
             if !complete {
@@ -218,6 +215,25 @@ impl Connection {
             self.server
                 .log
                 .access(entry.line(Some(status), sent, queue, ruby));
+        }
+    }
+
+    /// hyper has no more to do with the request body: it was read to its end (`complete`), or
+    /// given up. From any thread. Where the response was faster, the wait for the next request begins only now:
+    /// before, what comes is this body's.
+    pub(crate) fn body_ended(&self, complete: bool) {
+        let waker = {
+            let mut state = self.state.lock();
+            state.uploading = false;
+            state.linger &= !complete;
+            if !(state.phase == Phase::Busy && state.answered) {
+                return;
+            }
+            state.enter(Phase::Idle, &self.io);
+            state.waker.clone()
+        };
+        if let Some(waker) = waker {
+            self.server.wakeups.wake(waker);
         }
     }
 
@@ -360,76 +376,6 @@ impl Connection {
             state.enter(Phase::Head, &self.io);
             state.resting = false;
         }
-    }
-
-    /// When to look at the time-outs again.
-    ///
-    /// # Errors
-    /// One has struck.
-    pub(crate) fn next_deadline(&self, now: Instant) -> Result<Option<Instant>, Expired> {
-        let config = &self.server.config;
-        let (phase, since, received_before, resting, current) = {
-            let state = self.state.lock();
-            (
-                state.phase,
-                state.since,
-                state.received_before,
-                state.resting,
-                state.current.clone(),
-            )
-        };
-        let write_timeout = match &current {
-            Some(exchange) => exchange.write_timeout(),
-            None => config.write_timeout,
-        };
-        let stalled = self.io.stalled(now, write_timeout, config.min_write_rate);
-        let stalled = stalled.map_err(|()| Expired::Stalled)?;
-        let (timeout, expired, from) = match phase {
-            Phase::Fresh => (config.first_byte_timeout, Expired::Silently, since),
-            Phase::Idle => (config.keep_alive_timeout, Expired::Silently, since),
-            Phase::Head => (
-                config.header_timeout,
-                Expired::With(StatusCode::REQUEST_TIMEOUT),
-                since,
-            ),
-            Phase::Body => (
-                config.body_timeout,
-                Expired::With(StatusCode::REQUEST_TIMEOUT),
-                since.max(self.io.last_received()),
-            ),
-            Phase::Queued => (config.queue_timeout, Expired::InQueue, since),
-            Phase::Busy => return Ok(stalled),
-        };
-        let mut deadline = timeout.map(|timeout| from + timeout);
-        if deadline.is_some_and(|deadline| now >= deadline) {
-            return Err(expired);
-        }
-        if phase == Phase::Idle && !resting {
-            let rest = since + REST_AFTER;
-            if now >= rest && self.io.is_flushed() {
-                return Err(Expired::Idle);
-            }
-            deadline = Some(deadline.map_or(rest, |deadline| deadline.min(rest)));
-        }
-        if phase == Phase::Body
-            && let Some(rate) = config.min_body_rate
-        {
-            let elapsed = now - since;
-            let received = self.io.received() - received_before;
-            if elapsed >= RATE_GRACE && (received as f64) < rate as f64 * elapsed.as_secs_f64() {
-                return Err(expired);
-            }
-            let look = if elapsed < RATE_GRACE {
-                since + RATE_GRACE
-            } else {
-                now + Duration::from_secs(1)
-            };
-            deadline = Some(deadline.map_or(look, |deadline| deadline.min(look)));
-        }
-        Ok(match (deadline, stalled) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        })
     }
 
     /// Answers the exchange that waited too long, unless a thread was faster.

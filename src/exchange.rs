@@ -25,11 +25,12 @@ use crate::{
     hijack::Hijacked,
     input::{BodyReader, Input},
     log::AccessEntry,
+    outbox::{Outbox, PendingWrite, Written},
     request::Request,
     response::{self, Body, Head},
     server::Shared,
     socket::Address,
-    stream::{Gone, Outbox},
+    stream::Gone,
 };
 
 /// Numbers exchanges, of all servers of the process.
@@ -166,6 +167,11 @@ impl Inner {
         state.stage = Stage::Withdrawn;
         state.request = None;
         state.input = Input::Empty;
+        drop(state);
+        // Its places are others' now.
+        self.reader.release();
+        let queued = |exchange: &Exchange| std::ptr::eq(&*exchange.inner, self);
+        drop(self.server.queue.remove(queued));
         true
     }
 
@@ -213,6 +219,13 @@ impl Inner {
         if let Some(waiter) = waiter {
             waiter.wake();
         }
+    }
+
+    /// Logs that the application wrote more than its content-length announced.
+    pub(crate) fn tell_cut(&self) {
+        self.server
+            .log
+            .warn("the application's response was cut: it is longer than its content-length");
     }
 
     /// Whether the answer's body is what is written to the outbox.
@@ -314,6 +327,9 @@ impl Exchange {
             return Err(Error::new(Kind::Misuse, "the connection was hijacked"));
         }
         state.streams = matches!(body, Body::Stream);
+        if state.streams {
+            self.inner.outbox.open();
+        }
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
             // Now, since the application may read before the I/O thread has seen the answer.
             self.inner.reader.switch();
@@ -353,7 +369,36 @@ impl Exchange {
         }
     }
 
-    /// Bytes for the client, of a response whose body is [`Body::Stream`].
+    /// Writes to the client, of a response whose body is [`Body::Stream`]; `Some` is what must
+    /// wait for room.
+    ///
+    /// # Errors
+    /// The stream is not open, the client has gone, or the buffer is full and the policy is not
+    /// to wait. Then nothing of `data` is sent.
+    pub fn write(&self, data: &[u8]) -> Result<Option<PendingWrite<'_>>> {
+        match self.inner.outbox.write(data)? {
+            Written::All => Ok(None),
+            Written::Waits(pending) => Ok(Some(pending)),
+            Written::Cut => {
+                self.inner.tell_cut();
+                Ok(None)
+            }
+        }
+    }
+
+    /// Writes as many bytes of `data` as there is room for, and says how many that were.
+    ///
+    /// # Errors
+    /// The stream is not open, or the client has gone.
+    pub fn write_some(&self, data: &[u8]) -> Result<usize> {
+        let (length, written) = self.inner.outbox.write_some(data)?;
+        if matches!(written, Written::Cut) {
+            self.inner.tell_cut();
+        }
+        Ok(length)
+    }
+
+    /// The stream of a response whose body is [`Body::Stream`].
     pub fn outbox(&self) -> &Outbox {
         &self.inner.outbox
     }

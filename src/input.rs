@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     fmt,
     fs::File,
-    pin::Pin,
+    future::poll_fn,
     sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
@@ -12,15 +12,14 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderMap, header};
-use http_body::Body as _;
-use hyper::body::Incoming;
 use parking_lot::Mutex;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
     config::{Config, RATE_GRACE},
     error::{Error, Kind, Result},
-    stream::Inbox,
+    inbox::Inbox,
+    request_body::RequestBody,
     wakeups::Wakeups,
 };
 
@@ -95,7 +94,7 @@ struct State {
 }
 
 enum Source {
-    Body(Incoming),
+    Body(RequestBody),
     Raw(Arc<Inbox>),
     Ended,
 }
@@ -103,7 +102,7 @@ enum Source {
 impl BodyReader {
     pub(crate) fn new(
         early: VecDeque<Bytes>,
-        body: Incoming,
+        body: RequestBody,
         limits: Limits,
         permit: OwnedSemaphorePermit,
         expects_continue: bool,
@@ -188,7 +187,7 @@ impl BodyReader {
                 }
                 Source::Body(body) => body,
             };
-            match ready!(Pin::new(body).poll_frame(cx)) {
+            match ready!(body.poll_frame(cx)) {
                 None => {
                     state.complete = true;
                     state.end();
@@ -324,10 +323,9 @@ fn without_control_fields(mut trailers: HeaderMap) -> HeaderMap {
     trailers
 }
 
-async fn drain(mut body: Incoming) {
+async fn drain(mut body: RequestBody) {
     let mut received = 0;
-    while let Some(Ok(frame)) = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await
-    {
+    while let Some(Ok(frame)) = poll_fn(|cx| body.poll_frame(cx)).await {
         received += frame.data_ref().map_or(0, |data| data.len() as u64);
         if received > DRAIN_LIMIT {
             return;

@@ -16,19 +16,23 @@
 
 pub mod config;
 mod connection;
+mod deadlines;
 mod dechunk;
 pub mod error;
 pub mod exchange;
 mod fds;
 pub mod hijack;
+mod inbox;
 pub mod input;
 mod io;
 pub mod listener;
 pub mod log;
+pub mod outbox;
 mod outgoing;
 mod protocol;
 pub mod queue;
 pub mod request;
+mod request_body;
 pub mod response;
 pub mod server;
 mod service;

@@ -14,12 +14,15 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::task::JoinHandle;
 
 use crate::{
-    connection::Connection, dechunk::Dechunk, exchange::Inner, log::AccessEntry, response::Body,
-    stream::Taken,
+    connection::Connection, dechunk::Dechunk, exchange::Inner, log::AccessEntry, outbox::Taken,
+    response::Body,
 };
 
 /// How much of a file is read at once, in bytes.
 const FILE_PIECE: usize = 256 * 1024;
+
+/// How much of a body in memory hyper gets at once, in bytes: what it has taken counts as sent.
+const FULL_PIECE: usize = 256 * 1024;
 
 /// What hyper sends behind a head.
 pub(crate) struct Outgoing {
@@ -28,7 +31,7 @@ pub(crate) struct Outgoing {
     announced: Option<u64>,
     sent: u64,
     dechunk: Option<Dechunk>,
-    /// A response to HEAD, or a 304: it may announce a length, and sends nothing.
+    /// A response to HEAD, a 204 or a 304: it may announce a length, and sends nothing.
     bodiless: bool,
     breaking: bool,
     complete: bool,
@@ -49,7 +52,8 @@ pub(crate) struct Report {
 
 enum Source {
     Empty,
-    Full(Option<Bytes>),
+    /// What is left of it.
+    Full(Bytes),
     File(FileReader),
     Stream(Arc<Inner>),
 }
@@ -60,7 +64,7 @@ impl Outgoing {
         let source = match body {
             Body::Empty => Source::Empty,
             Body::Full(bytes) if bytes.is_empty() => Source::Empty,
-            Body::Full(bytes) => Source::Full(Some(bytes)),
+            Body::Full(bytes) => Source::Full(bytes),
             Body::File { length: 0, .. } => Source::Empty,
             Body::File { file, length } => Source::File(FileReader::new(file, length)),
             Body::Stream => match &report.exchange {
@@ -69,7 +73,7 @@ impl Outgoing {
             },
         };
         let dechunk = chunked.then(Dechunk::default);
-        let bodiless = report.status == 304
+        let bodiless = matches!(report.status, 204 | 304)
             || report
                 .exchange
                 .as_ref()
@@ -89,7 +93,11 @@ impl Outgoing {
     fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         match &mut self.source {
             Source::Empty => Poll::Ready(None),
-            Source::Full(bytes) => Poll::Ready(bytes.take().map(Ok)),
+            Source::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Source::Full(bytes) => {
+                let piece = bytes.split_to(bytes.len().min(FULL_PIECE));
+                Poll::Ready(Some(Ok(piece)))
+            }
             Source::File(file) => file.poll_piece(cx),
             Source::Stream(exchange) => match ready!(exchange.outbox.poll_take(cx)) {
                 Taken::Data(data) => Poll::Ready(Some(Ok(data))),
@@ -117,10 +125,7 @@ impl Outgoing {
                 let room = announced - self.sent;
                 if data.len() as u64 > room {
                     data.truncate(room as usize);
-                    self.report.connection.server.log.warn(
-                        "the application's response was cut: it is longer than its content-length",
-                    );
-                    self.overflow();
+                    self.overflow(true);
                 }
             }
             self.sent += data.len() as u64;
@@ -130,9 +135,14 @@ impl Outgoing {
         }
     }
 
-    fn overflow(&mut self) {
-        if let Source::Stream(exchange) = &self.source {
-            exchange.outbox.overflow();
+    /// The response has all that it announces; `excess`: the application gave more.
+    fn overflow(&mut self, excess: bool) {
+        let cut = match &self.source {
+            Source::Stream(exchange) => exchange.outbox.overflow(excess),
+            _ => excess,
+        };
+        if let Some(exchange) = self.report.exchange.as_ref().filter(|_| cut) {
+            exchange.tell_cut();
         }
     }
 
@@ -175,9 +185,6 @@ impl HttpBody for Outgoing {
             if !this.report.connection.io.is_flushed() {
                 return Poll::Pending;
             }
-            if this.report.close_delimited {
-                this.report.connection.reset_on_close();
-            }
             return Poll::Ready(Some(Err(broken("the response was broken off"))));
         }
         match ready!(this.poll_bytes(cx)) {
@@ -198,7 +205,7 @@ impl HttpBody for Outgoing {
         match &self.source {
             Source::Empty => self.bodiless || self.announced.is_none_or(|length| length == 0),
             Source::Full(bytes) => {
-                bytes.is_none() && self.announced.is_none_or(|length| length == self.sent)
+                bytes.is_empty() && self.announced.is_none_or(|length| length == self.sent)
             }
             Source::File(_) | Source::Stream(_) => false,
         }
@@ -213,9 +220,7 @@ impl HttpBody for Outgoing {
         }
         match &self.source {
             Source::Empty => SizeHint::with_exact(0),
-            Source::Full(bytes) => {
-                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
-            }
+            Source::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Source::File(file) => SizeHint::with_exact(file.left),
             Source::Stream(_) => SizeHint::default(),
         }
@@ -229,10 +234,13 @@ impl Drop for Outgoing {
             .announced
             .is_some_and(|announced| self.sent == announced);
         let complete = self.complete || (!self.breaking && (all || self.is_end_stream()));
-        if all {
-            self.overflow();
+        if all && !self.bodiless {
+            self.overflow(false);
         }
         let connection = self.report.connection.clone();
+        if self.report.close_delimited && !complete {
+            connection.reset_on_close();
+        }
         connection.response_done(&mut self.report, self.sent, complete);
     }
 }

@@ -1,24 +1,16 @@
 //! HTTP/1: drives hyper over a connection, and what hyper leaves to us around it. The rules for
 //! a single request are in [`service`](crate::service).
 
-use std::{
-    convert::Infallible,
-    future::{Future, poll_fn},
-    pin::Pin,
-    sync::Arc,
-    task::Poll,
-};
+use std::{convert::Infallible, future::poll_fn, pin::Pin, sync::Arc, task::Poll};
 
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use hyper::server::conn::http1;
-use tokio::{
-    io::AsyncWriteExt,
-    time::{Instant, Sleep, sleep_until},
-};
+use tokio::io::AsyncWriteExt;
 
 use crate::{
-    connection::{Connection, Expired, Order, Takeover},
+    connection::{Connection, Order, Phase, Takeover},
+    deadlines::{Expired, Timer},
     hijack,
     io::{self, Io, Sign},
     outgoing::Outgoing,
@@ -101,7 +93,11 @@ async fn run(connection: &Arc<Connection>) -> (Outcome, Bytes) {
         if !matches!(outcome, Outcome::Expired(Expired::Idle)) {
             return (outcome, read);
         }
-        connection.io.unread(&read);
+        if !read.is_empty() {
+            // The next head has half come, behind the last request.
+            connection.io.unread(&read);
+            connection.enter(Phase::Head);
+        }
         connection.set_resting();
     }
 }
@@ -151,6 +147,12 @@ async fn conclude(outcome: Outcome, read: Bytes, connection: &Arc<Connection>, p
             refuse(socket, status, server).await;
         }
         Outcome::Expired(Expired::Stalled) => socket.reset_on_drop(),
+        // Cut off in the middle, which must not look like the end.
+        Outcome::Expired(_) | Outcome::Lost(_) | Outcome::Stopped
+            if !io.is_flushed() || connection.closing().1 =>
+        {
+            socket.reset_on_drop();
+        }
         Outcome::Expired(_) | Outcome::Lost(_) | Outcome::Stopped => {}
     }
 }
@@ -223,40 +225,6 @@ where
         }
     })
     .await
-}
-
-/// One timer for every time-out of a connection. It is armed for the earliest deadline and
-/// looked at when it fires: a deadline that has moved on since costs nothing until then.
-#[derive(Default)]
-struct Timer {
-    sleep: Option<Pin<Box<Sleep>>>,
-    armed: bool,
-}
-
-impl Timer {
-    fn poll(&mut self, cx: &mut std::task::Context<'_>, connection: &Connection) -> Poll<Expired> {
-        loop {
-            let now = Instant::now();
-            let deadline = match connection.next_deadline(now) {
-                Ok(deadline) => deadline,
-                Err(expired) => return Poll::Ready(expired),
-            };
-            let Some(deadline) = deadline else {
-                return Poll::Pending;
-            };
-            let sleep = self
-                .sleep
-                .get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-            if !self.armed || deadline < sleep.deadline() {
-                sleep.as_mut().reset(deadline);
-                self.armed = true;
-            }
-            if sleep.as_mut().poll(cx).is_pending() {
-                return Poll::Pending;
-            }
-            self.armed = false;
-        }
-    }
 }
 
 async fn take_over(mut socket: Socket, early: Bytes, connection: &Arc<Connection>, permit: Permit) {

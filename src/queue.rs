@@ -93,6 +93,13 @@ impl<T> Queue<T> {
         Some(item)
     }
 
+    /// Takes the item out for which `wanted` is true, out of its turn, if it is there.
+    pub fn remove(&self, wanted: impl Fn(&T) -> bool) -> Option<T> {
+        let mut state = self.state.lock();
+        let index = state.items.iter().position(wanted)?;
+        state.items.remove(index)
+    }
+
     /// Takes the oldest item, or registers the caller as a sleeper; `None`: closed and empty.
     pub fn poll_pop(&self, cx: &mut Context<'_>, sleeper: &mut Sleeper) -> Poll<Option<T>> {
         let mut state = self.state.lock();

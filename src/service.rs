@@ -16,6 +16,7 @@ use crate::{
     outgoing::{Outgoing, Report},
     queue::PushError,
     request::{self, Request},
+    request_body::RequestBody,
     response::{Body, Head},
     spool::Spool,
     stats::Counters,
@@ -27,16 +28,18 @@ pub(crate) async fn handle(
     request: http::Request<Incoming>,
 ) -> Response<Outgoing> {
     let received = Instant::now();
-    let last = connection.request_begins();
-    let server = connection.server.clone();
     let (parts, body) = request.into_parts();
+    let has_body = !body.is_end_stream();
+    let last = connection.request_begins(has_body);
+    let body = has_body.then(|| RequestBody::new(body, connection.clone()));
+    let server = connection.server.clone();
     let version = parts.version;
     let access = server
         .log
         .has_access()
         .then(|| AccessEntry::new(connection.peer, &parts.method, &parts.uri, parts.version));
     if let Err(status) = request::check(&parts, &server.config) {
-        return refuse(connection, version, access, status, !body.is_end_stream());
+        return refuse(connection, version, access, status, has_body);
     }
     let (input, reader) = match receive(&connection, &parts, body).await {
         Ok(input) => input,
@@ -168,12 +171,12 @@ fn build(version: Version, head: Head, body: Body, report: Report) -> Response<O
 async fn receive(
     connection: &Connection,
     parts: &Parts,
-    body: Incoming,
+    body: Option<RequestBody>,
 ) -> Result<(Input, BodyReader), StatusCode> {
     let limits = Limits::new(&connection.server.config);
-    if body.is_end_stream() {
+    let Some(body) = body else {
         return Ok((Input::Empty, BodyReader::ended(limits)));
-    }
+    };
     // In a box: most requests have no body, and what it takes would make every task larger.
     Box::pin(receive_body(connection, parts, body, limits)).await
 }
@@ -181,7 +184,7 @@ async fn receive(
 async fn receive_body(
     connection: &Connection,
     parts: &Parts,
-    mut body: Incoming,
+    mut body: RequestBody,
     limits: Limits,
 ) -> Result<(Input, BodyReader), StatusCode> {
     let server = &connection.server;
@@ -190,7 +193,7 @@ async fn receive_body(
         .headers
         .get(header::EXPECT)
         .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
-    let length = body.size_hint().exact();
+    let length = body.length();
     if length.is_some_and(|length| limits.is_exceeded_by(length)) {
         return Err(StatusCode::PAYLOAD_TOO_LARGE);
     }
@@ -208,20 +211,19 @@ async fn receive_body(
 }
 
 /// A place among the exchanges with unfinished bodies; meanwhile the body is received, and
-/// when that was faster, or a part of it lies in a file, no place is needed any more.
+/// when that was faster, or memory does not suffice, no place is needed any more.
 async fn await_place(
     connection: &Connection,
     spool: &mut Spool,
-    body: &mut Incoming,
+    body: &mut RequestBody,
 ) -> Result<Option<OwnedSemaphorePermit>, StatusCode> {
     let places = connection.server.streaming_places.clone();
     if let Ok(permit) = places.clone().try_acquire_owned() {
         return Ok(Some(permit));
     }
-    let acquire = places.acquire_owned();
     tokio::select! {
         biased;
-        permit = acquire => Ok(permit.ok().filter(|_| !spool.is_spooled())),
-        received = spool.receive(body) => received.map(|()| None),
+        permit = places.acquire_owned() => Ok(permit.ok()),
+        received = spool.fill(body) => received.map(|_| None),
     }
 }

@@ -6,21 +6,20 @@ use std::{
     fs::File,
     future::poll_fn,
     io::{self, Seek, Write},
-    pin::Pin,
 };
 
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
-use http_body::{Body as _, Frame};
-use hyper::body::Incoming;
 
-use crate::input::{Input, Limits};
+use crate::{
+    input::{Input, Limits},
+    request_body::RequestBody,
+};
 
 /// How much is collected between two writes to the file, in bytes.
 const FILE_PIECE: usize = 256 * 1024;
 
-/// A body on its way into memory or a file. What was received survives a pause: the futures
-/// here can be dropped between two frames.
+/// A body on its way into memory or a file.
 #[derive(Debug)]
 pub(crate) struct Spool {
     limits: Limits,
@@ -29,6 +28,8 @@ pub(crate) struct Spool {
     /// Bytes in `chunks`.
     collected: usize,
     received: u64,
+    /// The end of the body was seen.
+    ended: bool,
     file: Option<File>,
 }
 
@@ -41,42 +42,55 @@ impl Spool {
             chunks: VecDeque::new(),
             collected: 0,
             received: 0,
+            ended: false,
             file: None,
         }
     }
 
-    /// Receives to the end. Cancel-safe up to the first write to a file.
+    /// Receives to the end, into a file where memory does not suffice.
     ///
     /// # Errors
     /// The status that tells the client: 400 broken, 413 too large, 507 no space for the file.
-    pub(crate) async fn receive(&mut self, body: &mut Incoming) -> Result<(), StatusCode> {
-        while let Some(frame) = poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await {
-            let frame: Frame<Bytes> = frame.map_err(|_| StatusCode::BAD_REQUEST)?;
-            // Trailers belong to nobody before the application is called.
-            let Ok(data) = frame.into_data() else {
-                continue;
-            };
-            self.received += data.len() as u64;
-            if self.limits.is_exceeded_by(self.received) {
-                return Err(StatusCode::PAYLOAD_TOO_LARGE);
-            }
-            self.collected += data.len();
-            self.chunks.push_back(data);
+    pub(crate) async fn receive(&mut self, body: &mut RequestBody) -> Result<(), StatusCode> {
+        while !self.fill(body).await? {
+            self.write_out().await?;
+        }
+        Ok(())
+    }
+
+    /// Receives into memory: true at the end, false once as much was collected as may be. The
+    /// future can be dropped, and what was received is kept.
+    ///
+    /// # Errors
+    /// Those of [`Spool::receive`].
+    pub(crate) async fn fill(&mut self, body: &mut RequestBody) -> Result<bool, StatusCode> {
+        while !self.ended {
             let limit = if self.file.is_some() {
                 FILE_PIECE
             } else {
                 self.memory
             };
             if self.collected > limit {
-                self.write_out().await?;
+                return Ok(false);
+            }
+            match poll_fn(|cx| body.poll_frame(cx)).await {
+                None => self.ended = true,
+                Some(Err(_)) => return Err(StatusCode::BAD_REQUEST),
+                Some(Ok(frame)) => {
+                    // Trailers belong to nobody before the application is called.
+                    let Ok(data) = frame.into_data() else {
+                        continue;
+                    };
+                    self.received += data.len() as u64;
+                    if self.limits.is_exceeded_by(self.received) {
+                        return Err(StatusCode::PAYLOAD_TOO_LARGE);
+                    }
+                    self.collected += data.len();
+                    self.chunks.push_back(data);
+                }
             }
         }
-        Ok(())
-    }
-
-    /// Whether a part lies in a file, so that the body can no longer be read as it comes.
-    pub(crate) fn is_spooled(&self) -> bool {
-        self.file.is_some()
+        Ok(true)
     }
 
     /// The chunks in memory, for an application that reads the rest as it comes.

@@ -7,12 +7,8 @@ use bytes::{Buf, Bytes, BytesMut};
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    config::RATE_GRACE,
-    connection::Connection,
-    exchange::Inner,
-    hijack,
-    socket::Socket,
-    stream::{Gone, Inbox, Taken},
+    config::RATE_GRACE, connection::Connection, exchange::Inner, hijack, inbox::Inbox,
+    outbox::Taken, socket::Socket, stream::Gone,
 };
 
 /// Why copying ended before both sides had what they wanted.

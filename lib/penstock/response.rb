@@ -77,6 +77,7 @@ module Penstock
 
     # From here on only the application ends the stream; it may be open when `call` returns.
     def stream_body(stream, status, headers, body)
+      stream.switch_input if status.to_i == 101 || headers["rack.protocol"]
       stream.respond_stream(status, headers, true)
       body.call(stream)
     end

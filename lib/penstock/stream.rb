@@ -50,6 +50,13 @@ module Penstock
       hints ? early_hints(hints) : socket
     end
 
+    # Makes what comes behind a 101 the reading half. The body of the request is received first: it is `rack.input` for itself.
+    # @return [void]
+    def switch_input
+      receive_input
+      @input = nil
+    end
+
     # @return [String]
     def inspect = "#<#{self.class} #{closed? ? "closed" : "open"}>"
 
@@ -61,13 +68,17 @@ module Penstock
       @input ||= Input.new(self)
     end
 
+    def receive_input
+      @input.receive_all if @input.is_a?(Input)
+    end
+
     def socket
       @socket ||= take_over
     end
 
     # The body of the request is received first, so that the input and the socket never race.
     def take_over
-      @input.receive_all if @input.is_a?(Input)
+      receive_input
       env = self.env
       socket = HijackedSocket.create(*hijack)
       env["rack.hijack_io"] = socket if env

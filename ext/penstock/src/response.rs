@@ -23,19 +23,32 @@ impl Stream {
             let text = format!("{status} is no status that a response can end with");
             error::penstock_error(ruby, "Error", text)
         })?;
+        if status == 101 && self.offered.is_empty() {
+            let text = "the application answers 101, and the client has not offered to switch \
+                        protocols; look at rack.protocol in env before";
+            return Err(error::penstock_error(ruby, "Error", text.into()));
+        }
         head.reserve(headers.len());
         let mut protocol = None;
         headers.foreach(|name: Value, value: Value| {
             let name = string(name)?;
-            // SAFETY: the slice is not kept, and the String is not changed meanwhile: what
-            // runs below is `to_s` of the values alone.
-            let name = unsafe { name.as_slice() };
-            if name.len() >= 5 && name[..5].eq_ignore_ascii_case(b"rack.") {
-                if name[5..].eq_ignore_ascii_case(b"protocol") && !value.is_nil() {
-                    protocol = Some(bytes(value)?);
-                }
-            } else if !name.eq_ignore_ascii_case(b"status") {
-                self.append(&mut head, name, value)?;
+            // SAFETY: the slice ends before anything else of Ruby can run.
+            let internal = match unsafe { name.as_slice() } {
+                [
+                    b'r' | b'R',
+                    b'a' | b'A',
+                    b'c' | b'C',
+                    b'k' | b'K',
+                    b'.',
+                    rest @ ..,
+                ] => Some(rest.eq_ignore_ascii_case(b"protocol")),
+                name if name.eq_ignore_ascii_case(b"status") => Some(false),
+                _ => None,
+            };
+            match internal {
+                None => self.append(&mut head, name, value)?,
+                Some(true) if !value.is_nil() => protocol = Some(bytes(value)?),
+                Some(_) => {}
             }
             Ok(ForEach::Continue)
         })?;
@@ -54,7 +67,7 @@ impl Stream {
     }
 
     /// One field for each element of an Array, and for each line of a String (Rack 2).
-    fn append(&self, head: &mut Head, name: &[u8], value: Value) -> Result<(), Error> {
+    fn append(&self, head: &mut Head, name: RString, value: Value) -> Result<(), Error> {
         if let Some(values) = RArray::from_value(value) {
             return values
                 .into_iter()
@@ -64,8 +77,9 @@ impl Stream {
             return Ok(());
         }
         let value = string(value)?;
-        // SAFETY: the slice is not kept, and no Ruby code runs while it is used.
-        for line in unsafe { value.as_slice() }.split(|byte| *byte == b'\n') {
+        // SAFETY: the slices are not kept, and no Ruby code runs while they are used.
+        let (name, value) = unsafe { (name.as_slice(), value.as_slice()) };
+        for line in value.split(|byte| *byte == b'\n') {
             if head.append(name, line).is_err() {
                 self.context.tell_rejected(name);
             }

@@ -164,7 +164,7 @@ impl Stream {
         // SAFETY: the bytes are copied before anything else of Ruby can run.
         let data = unsafe { string.as_slice() };
         let length = data.len();
-        if let Some(mut pending) = exchange.outbox().write(data).map_err(fail)? {
+        if let Some(mut pending) = exchange.write(data).map_err(fail)? {
             match gvl::wait(ruby, None, |cx| pending.poll(cx))? {
                 Wait::Ready(result) => result.map_err(fail)?,
                 Wait::TimedOut => {}
@@ -179,7 +179,7 @@ impl Stream {
         let exchange = rb_self.exchange(ruby)?;
         // SAFETY: the bytes are copied before anything else of Ruby can run.
         let data = unsafe { data.as_slice() };
-        let written = exchange.outbox().write_some(data);
+        let written = exchange.write_some(data);
         match written.map_err(|error| error::to_ruby(ruby, &error))? {
             0 if !data.is_empty() => blocked(ruby, raises, false),
             written => Ok(ruby.into_value(written)),

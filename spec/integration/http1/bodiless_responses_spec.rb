@@ -4,8 +4,8 @@ require "spec_helper"
 
 RSpec.describe "Responses without a body (RFC 9110 section 6.4.1)" do
   # A server that answers with this status and body.
-  def serve_body(status, headers, body)
-    serve { [status, headers, body] }
+  def serve_body(status, headers, body, **settings)
+    serve(**settings) { [status, headers, body] }
   end
 
   describe "to HEAD" do
@@ -65,6 +65,12 @@ RSpec.describe "Responses without a body (RFC 9110 section 6.4.1)" do
     server = serve_body(204, { "content-length" => "5" }, ["hello"])
     client = connect(server).write(request_bytes("GET", "/") * 2)
     2.times { expect(client.read_response.headers).not_to include("content-length") }
+  end
+
+  it "are whole for the access log, whatever length a 204 announces" do
+    server = serve_body(204, { "content-length" => "5" }, ["hello"], access_log: true)
+    expect(get(server, "/").status).to eq(204)
+    eventually { server.log.match?(%r{"GET / HTTP/1.1" 204 0 }) }
   end
 
   it "have a content-length of 0 where the body is empty" do

@@ -70,6 +70,19 @@ RSpec.describe "The queue in front of the application" do
     eventually { server.server.stats.fetch(:queued).zero? }
   end
 
+  it "has the places again of those whose clients have gone" do
+    server = serve_held(threads: 1, queue_size: 4)
+    running = hold(server)
+    gone = Array.new(4) { connect(server).write(request_bytes("GET", "/gone")) }
+    eventually { server.server.stats.fetch(:queued) == 4 }
+    gone.each(&:abort)
+    eventually { server.server.stats.fetch(:queued).zero? }
+    waiting = Array.new(4) { connect(server).write(request_bytes("GET", "/waiting")) }
+    eventually { server.server.stats.fetch(:queued) == 4 }
+    @latch.open
+    expect([running, *waiting].map { |client| client.read_response.status }).to all(eq(200))
+  end
+
   it "belongs to all threads: one that is held does not hold what stands behind it" do
     server = serve_held(threads: 2)
     running = hold(server)

@@ -175,6 +175,30 @@ RSpec.describe "Slow clients" do
       expect(get(server, "/").body).to eq("ok")
     end
 
+    # The application is long through with these, and the connection is not idle before the client has them.
+    { "a body in memory" => ["HTTP/1.1", ["a" * 4_000_000]],
+      "the last of a stream" => ["HTTP/1.1", Array.new(61) { "a" * 65_536 }.each],
+      "a body whose end is the end of the connection" => ["HTTP/1.0", Array.new(61) { "a" * 65_536 }.each] }.each do |name, (version, body)|
+      it "lets a client that reads longer than keep_alive_timeout have all of #{name}" do
+        server = serve(keep_alive_timeout: 0.3, threads: 1) { [200, {}, body] }
+        client = small_window(server).write(request_bytes("GET", "/").sub("HTTP/1.1", version))
+        client.read_head
+        reader = SlowReader.new(client, bytes: 1 << 17, interval: 0.002)
+        eventually(15) { reader.ending }
+        reader.stop
+        expect([reader.ending, reader.count]).to match([:fin, be >= 3_900_000])
+      end
+    end
+
+    it "resets a connection whose end would be the end of the body, where the server stops in the middle of it" do
+      server = serve { [200, {}, Array.new(megabytes) { "a" * (1 << 20) }.each] }
+      client = small_window(server).write(request_bytes("GET", "/").sub("HTTP/1.1", "HTTP/1.0"))
+      client.read_head
+      server.server.stop(timeout: 0.1)
+      client.read_to_eof
+      expect(client).to be_reset
+    end
+
     it "lets a slow reader that goes on have everything" do
       server = serve(write_timeout: 1) { [200, {}, Array.new(4) { "a" * (1 << 20) }.each] }
       client = small_window(server).write(request_bytes("GET", "/", headers: { "connection" => "close" }))

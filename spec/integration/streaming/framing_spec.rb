@@ -83,6 +83,17 @@ RSpec.describe "The framing of a streaming response" do
         end
         expect(open_response(server).rest).to eq("hello")
         expect(kept?).to be(true)
+        eventually { server.log.scan("longer than its content-length").size == 1 }
+      end
+
+      it "logs once what is written behind a response that has nothing more to send" do
+        server = serve_stream(form, headers: { "content-length" => "0" }) do |stream, _env|
+          3.times { stream << "more" }
+          stream.close
+        end
+        expect(open_response(server).rest).to eq("")
+        expect(kept?).to be(true)
+        eventually { server.log.scan("longer than its content-length").size == 1 }
       end
 
       it "breaks off what is shorter than the content-length" do

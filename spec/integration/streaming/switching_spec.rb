@@ -22,6 +22,28 @@ RSpec.describe "Switching protocols" do
       ["a partial hijack through Rack::Lint", 101, { "connection" => "upgrade", "upgrade" => "chat" }]
   }
 
+  it "is refused to an application that answers 101 without having been asked" do
+    [[{}, "HTTP/1.1"], [offer, "HTTP/1.0"]].each do |headers, version|
+      server = serve_stream("a body with call", status: 101, headers: { "upgrade" => "chat" }) { |stream, _env| stream.close }
+      expect(open_response(server, headers: headers, version: version).status).to eq(500)
+      expect(server.log).to include("the client has not offered to switch protocols")
+    end
+  end
+
+  it "leaves the body of the request to rack.input, and what comes behind the 101 to the stream" do
+    ["Content-Length: 5\r\n\r\nhello", "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"].each do |body|
+      server = serve_stream("a body with call", status: 101, headers: { "upgrade" => "chat" }) do |stream, env|
+        notes << env["rack.input"].read << stream.read
+        stream.close
+      end
+      client = connect(server)
+      client.write("POST / HTTP/1.1\r\nHost: example.org\r\nConnection: upgrade\r\nUpgrade: chat\r\n#{body}")
+      expect(client.read_head.status).to eq(101)
+      client.write("raw").close_write
+      expect([notes.pop, notes.pop]).to eq(%w[hello raw])
+    end
+  end
+
   ways.each do |name, (form, status, fields)|
     describe "with #{name}", rack: StreamingForms.rack(form) do
       # What the application is; its code is the block.

@@ -7,6 +7,16 @@ require "support/streaming/helper"
 RSpec.describe "Writing to a stream" do
   include StreamingHelper
 
+  it "raises before the response has begun as a stream: nothing is lost in silence" do
+    server = serve do |env|
+      env["PATH_INFO"] == "/nonblock" ? env["penstock.stream"].write_nonblock("a") : env["penstock.stream"].write("a" * 300_000)
+      [200, {}, ["ok"]]
+    rescue Penstock::Error => e
+      [200, {}, [e.message]]
+    end
+    %w[/ /nonblock].each { |path| expect(get(server, path).body).to start_with("nothing can be written before the response has begun") }
+  end
+
   # A response whose stream is left open, and the stream.
   def open_one
     open_stream(serve_left_open)

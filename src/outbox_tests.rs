@@ -1,4 +1,4 @@
-//! Tests of the outbox and the inbox: no socket, no runtime.
+//! Tests of the outbox: no socket, no runtime.
 
 use std::sync::{
     Arc,
@@ -24,7 +24,16 @@ fn waker() -> (Arc<Counter>, Waker) {
 fn outbox(capacity: usize, policy: SlowConsumer) -> (Outbox, Arc<EndedQueue>) {
     let ended = Arc::new(EndedQueue::new(usize::MAX));
     let outbox = Outbox::new(7, capacity, policy, Arc::default(), ended.clone());
+    outbox.open();
     (outbox, ended)
+}
+
+/// What of `text` must wait.
+fn write<'a>(outbox: &'a Outbox, text: &str) -> Option<PendingWrite<'a>> {
+    match outbox.write(text.as_bytes()).unwrap() {
+        Written::Waits(pending) => Some(pending),
+        Written::All | Written::Cut => None,
+    }
 }
 
 fn take(outbox: &Outbox) -> Poll<Taken> {
@@ -39,8 +48,8 @@ fn data(text: &'static str) -> Poll<Taken> {
 fn writes_join_until_they_are_taken() {
     let (outbox, _) = outbox(100, SlowConsumer::Block);
     assert!(take(&outbox).is_pending());
-    assert!(outbox.write(b"one").unwrap().is_none());
-    assert!(outbox.write(b"two").unwrap().is_none());
+    assert!(write(&outbox, "one").is_none());
+    assert!(write(&outbox, "two").is_none());
     assert_eq!(take(&outbox), data("onetwo"));
     outbox.finish();
     assert_eq!(take(&outbox), Poll::Ready(Taken::Finished));
@@ -49,8 +58,8 @@ fn writes_join_until_they_are_taken() {
 #[test]
 fn a_write_that_waits_is_contiguous_and_others_stand_behind_it() {
     let (outbox, _) = outbox(4, SlowConsumer::Block);
-    let mut first = outbox.write(b"aaaaaa").unwrap().unwrap();
-    let mut second = outbox.write(b"bb").unwrap().unwrap();
+    let mut first = write(&outbox, "aaaaaa").unwrap();
+    let mut second = write(&outbox, "bb").unwrap();
     let (first_woken, first_waker) = waker();
     let (second_woken, second_waker) = waker();
     assert!(
@@ -91,7 +100,7 @@ fn a_write_that_waits_is_contiguous_and_others_stand_behind_it() {
 #[test]
 fn a_full_buffer_is_refused_where_the_policy_says_so_and_loses_nothing() {
     let (outbox, _) = outbox(4, SlowConsumer::Raise);
-    assert!(outbox.write(b"abc").unwrap().is_none());
+    assert!(write(&outbox, "abc").is_none());
     assert!(
         outbox
             .write(b"de")
@@ -104,7 +113,7 @@ fn a_full_buffer_is_refused_where_the_policy_says_so_and_loses_nothing() {
 #[test]
 fn a_full_buffer_ends_the_stream_where_the_policy_says_so() {
     let (outbox, _) = outbox(4, SlowConsumer::Disconnect);
-    assert!(outbox.write(b"abc").unwrap().is_none());
+    assert!(write(&outbox, "abc").is_none());
     assert!(outbox.write(b"de").is_err_and(|error| error.is_gone()));
     assert!(outbox.is_closed());
 }
@@ -146,9 +155,11 @@ fn writes_behind_the_end_say_why() {
 #[test]
 fn what_exceeds_the_announced_length_is_dropped_without_a_wait() {
     let (outbox, _) = outbox(4, SlowConsumer::Block);
-    outbox.overflow();
-    assert!(outbox.write(b"more than four").unwrap().is_none());
-    assert_eq!(outbox.write_some(b"more").unwrap(), 4);
+    assert!(!outbox.overflow(false));
+    let cut = outbox.write(b"more than four").unwrap();
+    assert!(matches!(cut, Written::Cut));
+    let (length, again) = outbox.write_some(b"more").unwrap();
+    assert!(length == 4 && matches!(again, Written::All), "told once");
     outbox.finish();
     assert_eq!(take(&outbox), Poll::Ready(Taken::Finished));
 }
@@ -156,7 +167,17 @@ fn what_exceeds_the_announced_length_is_dropped_without_a_wait() {
 #[test]
 fn write_some_takes_what_fits() {
     let (outbox, _) = outbox(4, SlowConsumer::Block);
-    assert_eq!(outbox.write_some(b"abcdef").unwrap(), 4);
-    assert_eq!(outbox.write_some(b"ef").unwrap(), 0);
+    assert_eq!(outbox.write_some(b"abcdef").unwrap().0, 4);
+    assert_eq!(outbox.write_some(b"ef").unwrap().0, 0);
     assert_eq!(take(&outbox), data("abcd"));
+}
+
+#[test]
+fn nothing_can_be_written_before_the_response_has_begun() {
+    let ended = Arc::new(EndedQueue::new(usize::MAX));
+    let outbox = Outbox::new(7, 4, SlowConsumer::Block, Arc::default(), ended);
+    assert!(outbox.write(b"a").is_err());
+    assert!(outbox.write_some(b"a").is_err());
+    outbox.open();
+    assert!(write(&outbox, "a").is_none());
 }

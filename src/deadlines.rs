@@ -1,0 +1,145 @@
+//! The time-outs of a connection: which of them runs in which phase, and the one timer for all.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use http::StatusCode;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::{
+    config::RATE_GRACE,
+    connection::{Connection, Phase},
+};
+
+/// How long a connection is idle before hyper's state, and with it some 10 KB, is let go.
+const REST_AFTER: Duration = Duration::from_secs(1);
+
+/// A time-out that has struck.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expired {
+    /// Nobody is owed an answer.
+    Silently,
+    /// The client is told.
+    With(StatusCode),
+    /// The client takes nothing.
+    Stalled,
+    /// The exchange waited too long for a thread.
+    InQueue,
+    /// Nothing has come for a while, and hyper can rest.
+    Idle,
+}
+
+impl Connection {
+    /// When to look at the time-outs again.
+    ///
+    /// # Errors
+    /// One has struck.
+    pub(crate) fn next_deadline(&self, now: Instant) -> Result<Option<Instant>, Expired> {
+        let config = &self.server.config;
+        let (phase, since, received_before, resting, current) = {
+            let mut state = self.state.lock();
+            // A client that still reads the last response is not idle.
+            if state.phase == Phase::Idle && !self.io.is_flushed() {
+                state.since = now;
+            }
+            (
+                state.phase,
+                state.since,
+                state.received_before,
+                state.resting,
+                state.current.clone(),
+            )
+        };
+        let write_timeout = match &current {
+            Some(exchange) => exchange.write_timeout(),
+            None => config.write_timeout,
+        };
+        let stalled = self.io.stalled(now, write_timeout, config.min_write_rate);
+        let stalled = stalled.map_err(|()| Expired::Stalled)?;
+        let (timeout, expired, from) = match phase {
+            Phase::Fresh => (config.first_byte_timeout, Expired::Silently, since),
+            Phase::Idle => (config.keep_alive_timeout, Expired::Silently, since),
+            Phase::Head => (
+                config.header_timeout,
+                Expired::With(StatusCode::REQUEST_TIMEOUT),
+                since,
+            ),
+            Phase::Body => (
+                config.body_timeout,
+                Expired::With(StatusCode::REQUEST_TIMEOUT),
+                since.max(self.io.last_received()),
+            ),
+            Phase::Queued => (config.queue_timeout, Expired::InQueue, since),
+            Phase::Busy => return Ok(stalled),
+        };
+        let mut deadline = timeout.map(|timeout| from + timeout);
+        if deadline.is_some_and(|deadline| now >= deadline) {
+            return Err(expired);
+        }
+        if phase == Phase::Idle && !resting {
+            let rest = since + REST_AFTER;
+            if now >= rest && self.io.is_flushed() {
+                return Err(Expired::Idle);
+            }
+            deadline = Some(deadline.map_or(rest, |deadline| deadline.min(rest)));
+        }
+        if phase == Phase::Body
+            && let Some(rate) = config.min_body_rate
+        {
+            let elapsed = now - since;
+            let received = self.io.received() - received_before;
+            if elapsed >= RATE_GRACE && (received as f64) < rate as f64 * elapsed.as_secs_f64() {
+                return Err(expired);
+            }
+            let look = if elapsed < RATE_GRACE {
+                since + RATE_GRACE
+            } else {
+                now + Duration::from_secs(1)
+            };
+            deadline = Some(deadline.map_or(look, |deadline| deadline.min(look)));
+        }
+        Ok(match (deadline, stalled) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        })
+    }
+}
+
+/// One timer for every time-out of a connection. It is armed for the earliest deadline and
+/// looked at when it fires: a deadline that has moved on since costs nothing until then.
+#[derive(Default)]
+pub(crate) struct Timer {
+    sleep: Option<Pin<Box<Sleep>>>,
+    armed: bool,
+}
+
+impl Timer {
+    /// Ready when a time-out has struck.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, connection: &Connection) -> Poll<Expired> {
+        loop {
+            let now = Instant::now();
+            let deadline = match connection.next_deadline(now) {
+                Ok(deadline) => deadline,
+                Err(expired) => return Poll::Ready(expired),
+            };
+            let Some(deadline) = deadline else {
+                return Poll::Pending;
+            };
+            let sleep = self
+                .sleep
+                .get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+            if !self.armed || deadline < sleep.deadline() {
+                sleep.as_mut().reset(deadline);
+                self.armed = true;
+            }
+            if sleep.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            self.armed = false;
+        }
+    }
+}

@@ -1,0 +1,490 @@
+//! Bytes of a streaming body from the application to the client, bounded in bytes.
+//!
+//! Writers are any threads; the reader is the task of the connection. One write is contiguous:
+//! writers that must wait stand in line, and only the first may append.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+use bytes::{Buf, Bytes, BytesMut};
+use parking_lot::Mutex;
+
+use crate::{
+    config::SlowConsumer,
+    error::{Error, Kind, Result},
+    stream::{Ended, EndedQueue, Gone},
+    wakeups::Wakeups,
+};
+
+/// What the reader of an [`Outbox`] receives.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// All that was written since the last time.
+    Data(Bytes),
+    /// The end, as the application wanted it.
+    Finished,
+    /// The application broke off: the client must see it.
+    Aborted,
+}
+
+/// Bytes on their way from the application to the client.
+pub struct Outbox {
+    id: u64,
+    state: Mutex<State>,
+    wakeups: Arc<Wakeups>,
+    ended: Arc<EndedQueue>,
+}
+
+struct State {
+    buffer: BytesMut,
+    capacity: usize,
+    policy: SlowConsumer,
+    end: Option<End>,
+    gone: Option<Gone>,
+    /// The task of the connection, until the end.
+    reader: Option<Waker>,
+    /// The reader has found nothing to take.
+    reader_waits: bool,
+    line: VecDeque<Writer>,
+    next_ticket: u64,
+    watched: bool,
+    /// The response has begun, and its body is what is written here.
+    open: bool,
+    /// Nothing more is taken: see [`Outbox::overflow`].
+    full: bool,
+    /// Something was written that is not sent, because the response is full; told once.
+    cut: bool,
+}
+
+/// What became of a write.
+pub(crate) enum Written<'a> {
+    /// All of it was appended.
+    All,
+    /// The rest must wait for room.
+    Waits(PendingWrite<'a>),
+    /// It was dropped, as the first one behind a response that is full.
+    Cut,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Finished,
+    Aborted,
+}
+
+struct Writer {
+    ticket: u64,
+    waker: Option<Waker>,
+}
+
+/// A write that waits for room. Dropping it gives its place in the line up; what was appended
+/// stays.
+pub struct PendingWrite<'a> {
+    outbox: &'a Outbox,
+    data: Bytes,
+    ticket: u64,
+}
+
+impl Outbox {
+    pub(crate) fn new(
+        id: u64,
+        capacity: usize,
+        policy: SlowConsumer,
+        wakeups: Arc<Wakeups>,
+        ended: Arc<EndedQueue>,
+    ) -> Self {
+        let state = State {
+            buffer: BytesMut::new(),
+            capacity: capacity.max(1),
+            policy,
+            end: None,
+            gone: None,
+            reader: None,
+            reader_waits: false,
+            line: VecDeque::new(),
+            next_ticket: 0,
+            watched: false,
+            open: false,
+            full: false,
+            cut: false,
+        };
+        Self {
+            id,
+            state: Mutex::new(state),
+            wakeups,
+            ended,
+        }
+    }
+
+    /// The number of the exchange that the stream belongs to.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// From now on bytes are taken: the response's body is what is written here.
+    pub(crate) fn open(&self) {
+        self.state.lock().open = true;
+    }
+
+    /// From now on what is written is dropped: the response has all the bytes that its
+    /// content-length announced. `excess`: some were taken that are not sent. Whether this is
+    /// the first time that something is dropped.
+    pub(crate) fn overflow(&self, excess: bool) -> bool {
+        let mut state = self.state.lock();
+        state.full = true;
+        let cut = (excess || !state.buffer.is_empty() || !state.line.is_empty()) && state.cut();
+        state.buffer = BytesMut::new();
+        let line = std::mem::take(&mut state.line);
+        drop(state);
+        line.into_iter()
+            .filter_map(|writer| writer.waker)
+            .for_each(Waker::wake);
+        cut
+    }
+
+    /// Whether the response has all that it can have: see [`Outbox::overflow`].
+    pub(crate) fn is_full(&self) -> bool {
+        self.state.lock().full
+    }
+
+    /// Appends `data` without waiting for room.
+    ///
+    /// # Errors
+    /// The stream is not open, the client has gone, or the buffer is full and the policy is not
+    /// to wait. Then nothing of `data` was appended.
+    pub(crate) fn write(&self, data: &[u8]) -> Result<Written<'_>> {
+        let mut state = self.state.lock();
+        state.check()?;
+        if data.is_empty() {
+            return Ok(Written::All);
+        }
+        if state.full {
+            return Ok(state.dropped());
+        }
+        let room = state.room();
+        if state.line.is_empty() && data.len() <= room {
+            state.append(data);
+            self.wake_reader(state);
+            return Ok(Written::All);
+        }
+        let fits_alone = state.line.is_empty() && state.buffer.is_empty();
+        match state.policy {
+            SlowConsumer::Raise if !fits_alone => Err(full(data.len(), &state)),
+            SlowConsumer::Disconnect if !fits_alone => {
+                self.end(state, None, Some(Gone::TimedOut));
+                Err(Gone::TimedOut.to_error())
+            }
+            _ => {
+                let now = if state.line.is_empty() { room } else { 0 };
+                state.append(&data[..now]);
+                let ticket = state.next_ticket;
+                state.next_ticket += 1;
+                state.line.push_back(Writer {
+                    ticket,
+                    waker: None,
+                });
+                self.wake_reader(state);
+                let data = Bytes::copy_from_slice(&data[now..]);
+                Ok(Written::Waits(PendingWrite {
+                    outbox: self,
+                    data,
+                    ticket,
+                }))
+            }
+        }
+    }
+
+    /// Appends as much of `data` as there is room for, and says how much that was; 0: none.
+    ///
+    /// # Errors
+    /// The stream is not open, or the client has gone.
+    pub(crate) fn write_some(&self, data: &[u8]) -> Result<(usize, Written<'_>)> {
+        let mut state = self.state.lock();
+        state.check()?;
+        if state.full && !data.is_empty() {
+            return Ok((data.len(), state.dropped()));
+        }
+        if !state.line.is_empty() {
+            return Ok((0, Written::All));
+        }
+        let length = data.len().min(state.room());
+        state.append(&data[..length]);
+        self.wake_reader(state);
+        Ok((length, Written::All))
+    }
+
+    /// Ends the stream as it should end. May be called again.
+    pub fn finish(&self) {
+        self.end(self.state.lock(), Some(End::Finished), None);
+    }
+
+    /// Ends the stream so that the client sees it as broken. A stream that has ended stays as
+    /// it is.
+    pub fn abort(&self) {
+        self.end(self.state.lock(), Some(End::Aborted), None);
+    }
+
+    /// Notes that the client has gone. The first reason stays.
+    pub(crate) fn set_gone(&self, gone: Gone) {
+        self.end(self.state.lock(), None, Some(gone));
+    }
+
+    /// Why the client has gone, if it has.
+    pub fn gone(&self) -> Option<Gone> {
+        self.state.lock().gone
+    }
+
+    /// Whether nothing can be written any more, for whatever reason.
+    pub fn is_closed(&self) -> bool {
+        self.state.lock().is_ended()
+    }
+
+    /// Whether this side has closed the stream.
+    pub fn is_finished(&self) -> bool {
+        self.state.lock().end.is_some()
+    }
+
+    /// Sets what a write does that finds the buffer full.
+    pub fn set_policy(&self, policy: SlowConsumer) {
+        self.state.lock().policy = policy;
+    }
+
+    /// Asks to be told of the end in the queue of ended streams; at once, when it has ended.
+    pub fn watch(&self) {
+        let mut state = self.state.lock();
+        if state.is_ended() {
+            let gone = state.reason();
+            drop(state);
+            self.tell(gone);
+        } else {
+            state.watched = true;
+        }
+    }
+
+    /// Whether somebody waits to be told of the end.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.state.lock().watched
+    }
+
+    fn tell(&self, gone: Option<Gone>) {
+        // Unbounded, and closed only when nobody listens any more.
+        let _ = self.ended.push(Ended { id: self.id, gone });
+    }
+
+    /// Takes what was written since the last call, or the end.
+    pub(crate) fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Taken> {
+        let mut state = self.state.lock();
+        // What was written before the application broke off has left: it is sent first.
+        let is_drained = state.buffer.is_empty();
+        if state.gone.is_some() || (state.end == Some(End::Aborted) && is_drained) {
+            return Poll::Ready(Taken::Aborted);
+        }
+        if !is_drained {
+            // The whole allocation goes: a stream at rest keeps no buffer.
+            let data = std::mem::take(&mut state.buffer).freeze();
+            let writer = state
+                .line
+                .front_mut()
+                .and_then(|writer| writer.waker.take());
+            drop(state);
+            if let Some(writer) = writer {
+                writer.wake();
+            }
+            return Poll::Ready(Taken::Data(data));
+        }
+        if state.end == Some(End::Finished) {
+            return Poll::Ready(Taken::Finished);
+        }
+        state.reader_waits = true;
+        state.set_reader(cx);
+        Poll::Pending
+    }
+
+    /// The reader will not come again: a waker that is kept would keep the runtime.
+    pub(crate) fn forget_reader(&self) {
+        self.state.lock().reader = None;
+    }
+
+    /// Ready when the client has gone, which a reader has to see also while it cannot take
+    /// anything.
+    pub(crate) fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<Gone> {
+        let mut state = self.state.lock();
+        if let Some(gone) = state.gone {
+            return Poll::Ready(gone);
+        }
+        // Behind a local close no write gives the client up any more.
+        if state.end.is_none() {
+            state.set_reader(cx);
+        }
+        Poll::Pending
+    }
+
+    fn end(
+        &self,
+        mut state: parking_lot::MutexGuard<'_, State>,
+        end: Option<End>,
+        gone: Option<Gone>,
+    ) {
+        let before = state.is_ended();
+        state.end = state.end.or(end);
+        state.gone = state.gone.or(gone);
+        if before && end.is_some() {
+            return;
+        }
+        let line = std::mem::take(&mut state.line);
+        let tell = !before && std::mem::take(&mut state.watched);
+        let gone = state.reason();
+        let reader = state.reader.take();
+        drop(state);
+        if let Some(reader) = reader {
+            self.wakeups.wake(reader);
+        }
+        line.into_iter()
+            .filter_map(|writer| writer.waker)
+            .for_each(Waker::wake);
+        if tell {
+            self.tell(gone);
+        }
+    }
+
+    fn wake_reader(&self, mut state: parking_lot::MutexGuard<'_, State>) {
+        if !std::mem::take(&mut state.reader_waits) {
+            return;
+        }
+        let reader = state.reader.clone();
+        drop(state);
+        if let Some(reader) = reader {
+            self.wakeups.wake(reader);
+        }
+    }
+}
+
+fn full(length: usize, state: &State) -> Error {
+    let message = format!(
+        "the client reads too slowly: {} bytes wait for it and there is no room for {length} more",
+        state.buffer.len()
+    );
+    Error::new(Kind::SlowConsumer, message)
+}
+
+impl State {
+    fn set_reader(&mut self, cx: &Context<'_>) {
+        match &mut self.reader {
+            Some(reader) => reader.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+    }
+
+    fn room(&self) -> usize {
+        self.capacity.saturating_sub(self.buffer.len())
+    }
+
+    fn append(&mut self, data: &[u8]) {
+        self.buffer.extend_from_slice(data);
+    }
+
+    fn is_ended(&self) -> bool {
+        self.end.is_some() || self.gone.is_some()
+    }
+
+    /// What ended the stream: a client that went before the local close.
+    fn reason(&self) -> Option<Gone> {
+        if self.end == Some(End::Finished) {
+            None
+        } else {
+            self.gone
+        }
+    }
+
+    /// Whether this is the first time that bytes of the application are not sent.
+    fn cut(&mut self) -> bool {
+        !std::mem::replace(&mut self.cut, true)
+    }
+
+    fn dropped<'a>(&mut self) -> Written<'a> {
+        if self.cut() {
+            Written::Cut
+        } else {
+            Written::All
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        match (self.end, self.gone) {
+            (Some(_), _) => Err(Error::new(Kind::Closed, "closed stream")),
+            (None, Some(gone)) => Err(gone.to_error()),
+            (None, None) if !self.open => Err(Error::new(
+                Kind::Misuse,
+                "nothing can be written before the response has begun with a streaming body; \
+                 return a body that responds to call, or a rack.hijack header",
+            )),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+impl PendingWrite<'_> {
+    /// Appends as room comes; ready when all was appended.
+    ///
+    /// # Errors
+    /// The stream ended, or the client went, before all was appended.
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let mut state = self.outbox.state.lock();
+        if let Err(error) = state.check() {
+            return Poll::Ready(Err(error));
+        }
+        if state.full {
+            self.data.clear();
+        }
+        let first = state
+            .line
+            .front()
+            .is_some_and(|writer| writer.ticket == self.ticket);
+        if first {
+            let length = self.data.len().min(state.room());
+            state.append(&self.data[..length]);
+            self.data.advance(length);
+        }
+        if self.data.is_empty() {
+            self.outbox.wake_reader(state);
+            return Poll::Ready(Ok(()));
+        }
+        let ticket = self.ticket;
+        if let Some(writer) = state.line.iter_mut().find(|writer| writer.ticket == ticket) {
+            writer.waker = Some(cx.waker().clone());
+        }
+        self.outbox.wake_reader(state);
+        Poll::Pending
+    }
+}
+
+impl Drop for PendingWrite<'_> {
+    fn drop(&mut self) {
+        let mut state = self.outbox.state.lock();
+        state.line.retain(|writer| writer.ticket != self.ticket);
+        let next = state
+            .line
+            .front_mut()
+            .and_then(|writer| writer.waker.take());
+        drop(state);
+        if let Some(next) = next {
+            next.wake();
+        }
+    }
+}
+
+impl fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outbox")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+#[path = "outbox_tests.rs"]
+mod tests;
