@@ -8,6 +8,11 @@ require_relative "version"
 module Penstock
   # Runs a server in the foreground: says where it listens, answers signals, drains.
   class Launcher
+    # Seconds for a line about start or stop to be written.
+    PATIENCE = 1
+
+    private_constant :PATIENCE
+
     # @param settings [Settings]
     # @param out [IO] takes the lines about start and stop.
     # @param err [IO] takes what is wrong.
@@ -130,11 +135,15 @@ module Penstock
       end
     end
 
+    # A pipe that is full because nobody reads it must not keep the server from stopping: the line is waited for only so long,
+    # and nothing of it stays in a buffer that the end of the process would wait for.
     def say(line)
       return if @settings.quiet
 
-      @out.puts(line)
-      @out.flush
+      @out.sync = true
+      writer = Thread.new { @out.puts(line) }
+      writer.report_on_exception = false
+      writer.join(PATIENCE)
     end
   end
 end

@@ -37,13 +37,14 @@ RSpec.describe "A log that nobody reads" do
     reader, writer = small_pipe
     config = "run ->(env) { [200, { \"content-type\" => \"text/plain\" }, [\"ok\"]] }\n"
     server = spawn_server(config, args: ["-e", "production", "-b", "unix://#{path}", "--access-log"], ready: nil, out: writer)
-    writer.close
     eventually(ChildServer::BOOT_TIMEOUT) { connect("unix://#{path}") }
     expect_served("unix://#{path}")
     expect(reader.read_nonblock(4096)).to include("GET /").or match(/#{Regexp.escape(path)}/)
+    # Not a byte more: the server wants to say that it stops.
+    loop { break if writer.write_nonblock("x", exception: false) == :wait_writable }
     server.signal(:TERM)
     expect(server.wait).to be_success
   ensure
-    reader&.close
+    [reader, writer].each { |io| io&.close }
   end
 end
