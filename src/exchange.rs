@@ -53,7 +53,7 @@ pub(crate) struct Inner {
     /// [`Exchange::set_interactive`].
     interactive: AtomicBool,
     /// Empty unless there is an access log.
-    pub(crate) access: Mutex<Option<AccessEntry>>,
+    pub(crate) access: Mutex<Option<Box<AccessEntry>>>,
     received: Instant,
     state: Mutex<State>,
 }
@@ -105,7 +105,7 @@ impl Inner {
         request: Request,
         input: Input,
         reader: BodyReader,
-        access: Option<AccessEntry>,
+        access: Option<Box<AccessEntry>>,
         received: Instant,
     ) -> Arc<Self> {
         let config = &server.config;

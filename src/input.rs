@@ -87,7 +87,7 @@ struct State {
     /// The client has sent all of its body, and no part of it is still on its way.
     complete: bool,
     failure: Option<(Kind, &'static str)>,
-    trailers: Option<HeaderMap>,
+    trailers: Option<Box<HeaderMap>>,
     /// A place among the exchanges with unfinished bodies.
     permit: Option<OwnedSemaphorePermit>,
     expects_continue: bool,
@@ -223,7 +223,7 @@ impl BodyReader {
                                 "the request's trailers are larger than max_trailer_bytes",
                             )));
                         }
-                        state.trailers = Some(without_control_fields(trailers));
+                        state.trailers = Some(Box::new(without_control_fields(trailers)));
                     }
                 },
             }
@@ -261,7 +261,7 @@ impl BodyReader {
 
     /// The trailers that came behind the body.
     pub(crate) fn trailers(&self) -> Option<HeaderMap> {
-        self.state.lock().trailers.clone()
+        self.state.lock().trailers.as_deref().cloned()
     }
 
     /// What broke the body, if anything did.

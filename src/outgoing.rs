@@ -44,7 +44,7 @@ pub(crate) struct Report {
     /// Empty for a request that the server refuses itself.
     pub(crate) exchange: Option<Arc<Inner>>,
     /// The line of the access log, unless there is none, or the exchange has it.
-    pub(crate) access: Option<AccessEntry>,
+    pub(crate) access: Option<Box<AccessEntry>>,
     pub(crate) status: u16,
     /// Without length and chunks the end of the connection is the end of the body.
     pub(crate) close_delimited: bool,

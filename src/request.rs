@@ -147,7 +147,8 @@ fn check_host(parts: &Parts) -> Result<(), StatusCode> {
     let valid = match (hosts.next(), hosts.next()) {
         (None, _) => parts.version == Version::HTTP_10,
         (Some(host), None) => {
-            Authority::try_from(host.as_bytes()).is_ok_and(|authority| is_host(&authority))
+            is_plain_host(host.as_bytes())
+                || Authority::try_from(host.as_bytes()).is_ok_and(|authority| is_host(&authority))
         }
         (Some(_), Some(_)) => false,
     };
@@ -156,6 +157,27 @@ fn check_host(parts: &Parts) -> Result<(), StatusCode> {
     } else {
         Err(StatusCode::BAD_REQUEST)
     }
+}
+
+/// What nearly all requests name, told without a parser: a host of letters, digits, dots and
+/// hyphens, and a port.
+fn is_plain_host(host: &[u8]) -> bool {
+    let colon = host.iter().rposition(|byte| *byte == b':');
+    let (name, port) = match colon {
+        Some(colon) => (&host[..colon], &host[colon + 1..]),
+        None => (host, &b"80"[..]),
+    };
+    let number = |port: &[u8]| {
+        port.iter()
+            .fold(0, |number, digit| number * 10 + u32::from(digit - b'0'))
+    };
+    !name.is_empty()
+        && name
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'))
+        && (1..=5).contains(&port.len())
+        && port.iter().all(u8::is_ascii_digit)
+        && number(port) <= u32::from(u16::MAX)
 }
 
 /// Host and port alone, without user information; RFC 3986 section 3.2.2 for the characters.

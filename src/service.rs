@@ -34,10 +34,10 @@ pub(crate) async fn handle(
     let body = has_body.then(|| RequestBody::new(body, connection.clone()));
     let server = connection.server.clone();
     let version = parts.version;
-    let access = server
-        .log
-        .has_access()
-        .then(|| AccessEntry::new(connection.peer, &parts.method, &parts.uri, parts.version));
+    let access = server.log.has_access().then(|| {
+        let Parts { method, uri, .. } = &parts;
+        Box::new(AccessEntry::new(connection.peer, method, uri, version))
+    });
     if let Err(status) = request::check(&parts, &server.config) {
         return refuse(connection, version, access, status, has_body);
     }
@@ -92,7 +92,7 @@ pub(crate) async fn handle(
 fn refuse(
     connection: Arc<Connection>,
     version: Version,
-    access: Option<AccessEntry>,
+    access: Option<Box<AccessEntry>>,
     status: StatusCode,
     unread: bool,
 ) -> Response<Outgoing> {

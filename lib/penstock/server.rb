@@ -12,7 +12,7 @@ module Penstock
 
     # Keys of env that the native part sets for every request.
     ALWAYS_SET = %w[
-      PATH_INFO REQUEST_PATH REQUEST_URI SERVER_NAME SERVER_PORT REMOTE_ADDR
+      PATH_INFO REQUEST_PATH REQUEST_URI SERVER_NAME SERVER_PORT
       rack.response_finished rack.hijack penstock.queue_time penstock.stream
     ].freeze
 
@@ -115,6 +115,7 @@ module Penstock
         "QUERY_STRING" => "",
         "SERVER_PROTOCOL" => "HTTP/1.1",
         "HTTP_VERSION" => "HTTP/1.1",
+        "REMOTE_ADDR" => "127.0.0.1",
         "SERVER_SOFTWARE" => "penstock/#{VERSION}",
         "rack.url_scheme" => "http",
         "rack.errors" => ErrorStream.new(@engine),

@@ -3,15 +3,17 @@
 //! duplicate does not grow. Keys are frozen strings made once.
 
 use std::{
+    cell::RefCell,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     str::FromStr,
 };
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header};
 use magnus::{
-    Error, RHash, RString, Ruby, Value,
+    Error, RHash, RString, Ruby, Value, gc,
     prelude::*,
     rb_sys::{AsRawValue, FromRawValue, protect},
+    value::Opaque,
 };
 use penstock::{exchange::Exchange, request::Request, socket::Address};
 use rb_sys::VALUE;
@@ -72,6 +74,61 @@ fn same_prefix(a: IpAddr, b: IpAddr, bits: u8) -> bool {
     bits == 0 || differ >> (width - bits) == 0
 }
 
+/// The parts of env that requests share: the server's template, and the same with the name and
+/// the port that the last request has asked for, since most ask for the same.
+pub(crate) struct Templates {
+    base: Opaque<RHash>,
+    recent: RefCell<Option<(Vec<u8>, Opaque<RHash>)>>,
+}
+
+impl Templates {
+    pub(crate) fn new(base: RHash) -> Self {
+        Self {
+            base: base.into(),
+            recent: RefCell::new(None),
+        }
+    }
+
+    pub(crate) fn mark(&self, marker: &gc::Marker) {
+        marker.mark(self.base);
+        if let Some((_, hash)) = &*self.recent.borrow() {
+            marker.mark(*hash);
+        }
+    }
+
+    /// A template with SERVER_NAME and SERVER_PORT from the Host field of a request.
+    ///
+    /// # Errors
+    /// Ruby is out of memory.
+    fn for_host(&self, ruby: &Ruby, host: &[u8]) -> Result<RHash, Error> {
+        if let Some((recent, hash)) = &*self.recent.borrow()
+            && recent == host
+        {
+            return Ok(ruby.get_inner(*hash));
+        }
+        let hash = duplicate(ruby, ruby.get_inner(self.base))?;
+        let (name, port) = split_host(host);
+        let port = if port.is_empty() { b"80" } else { port };
+        hash.aset(Text::ServerName.get(ruby), frozen(ruby, name))?;
+        hash.aset(Text::ServerPort.get(ruby), frozen(ruby, port))?;
+        *self.recent.borrow_mut() = Some((host.to_vec(), hash.into()));
+        Ok(hash)
+    }
+}
+
+fn duplicate(ruby: &Ruby, hash: RHash) -> Result<RHash, Error> {
+    // SAFETY: a Hash is duplicated with the lock held; the result is a Hash.
+    let copy = unsafe { Value::from_raw(rb_sys::rb_hash_dup(hash.as_raw())) };
+    RHash::from_value(copy)
+        .ok_or_else(|| Error::new(ruby.exception_type_error(), "the env template is no Hash"))
+}
+
+fn frozen(ruby: &Ruby, bytes: &[u8]) -> RString {
+    let string = ruby.str_from_slice(bytes);
+    string.freeze();
+    string
+}
+
 /// How many fields wait at the most to be set together.
 const PENDING: usize = 32;
 
@@ -90,16 +147,19 @@ impl<'a> Env<'a> {
     ///
     /// # Errors
     /// Ruby is out of memory.
-    pub(crate) fn new(ruby: &'a Ruby, template: RHash) -> Result<Self, Error> {
-        // SAFETY: a Hash is duplicated with the lock held; the result is a Hash.
-        let copy = unsafe { Value::from_raw(rb_sys::rb_hash_dup(template.as_raw())) };
-        let hash = RHash::from_value(copy).ok_or_else(|| {
-            Error::new(ruby.exception_type_error(), "the env template is no Hash")
-        })?;
+    pub(crate) fn new(
+        ruby: &'a Ruby,
+        templates: &Templates,
+        request: &Request,
+    ) -> Result<Self, Error> {
+        let template = match request.headers.get(header::HOST) {
+            Some(host) => templates.for_host(ruby, host.as_bytes())?,
+            None => ruby.get_inner(templates.base),
+        };
         let nil = ruby.qnil().as_raw();
         Ok(Self {
             ruby,
-            hash,
+            hash: duplicate(ruby, template)?,
             pending: [(nil, nil); PENDING],
             length: 0,
         })
@@ -291,14 +351,11 @@ impl<'a> Env<'a> {
         }
         let default_port = if is_https { "443" } else { "80" };
         if let Some(host) = request.headers.get(header::HOST) {
-            let (name, port) = split_host(host.as_bytes());
-            self.set(Text::ServerName, self.string(name))?;
-            let port = if port.is_empty() {
-                default_port.as_bytes()
-            } else {
-                port
-            };
-            return self.set(Text::ServerPort, self.string(port));
+            // The template has them, but for the port that a proxy has changed.
+            if is_https && split_host(host.as_bytes()).1.is_empty() {
+                self.set(Text::ServerPort, self.string(default_port.as_bytes()))?;
+            }
+            return Ok(());
         }
         let (name, port) = match exchange.local() {
             Address::Ip(SocketAddr::V6(address)) => {
@@ -311,22 +368,18 @@ impl<'a> Env<'a> {
         self.set(Text::ServerPort, self.ruby.str_new(&port))
     }
 
+    /// The template says what is right for a Unix socket, and for a proxy on the same machine.
     fn set_peer(&mut self, peer: Address) -> Result<(), Error> {
-        match peer {
-            Address::Ip(peer) => {
-                let address = if peer.ip() == IpAddr::V4(Ipv4Addr::LOCALHOST) {
-                    Text::Loopback.get(self.ruby)
-                } else {
-                    self.ruby.str_new(&peer.ip().to_string())
-                };
-                self.set(Text::RemoteAddr, address)?;
-                self.set(
-                    Text::RemotePort,
-                    self.ruby.str_new(&peer.port().to_string()),
-                )
-            }
-            Address::Unix => self.set(Text::RemoteAddr, Text::Loopback.get(self.ruby)),
+        let Address::Ip(peer) = peer else {
+            return Ok(());
+        };
+        if peer.ip() != IpAddr::V4(Ipv4Addr::LOCALHOST) {
+            self.set(Text::RemoteAddr, self.ruby.str_new(&peer.ip().to_string()))?;
         }
+        self.set(
+            Text::RemotePort,
+            self.ruby.str_new(&peer.port().to_string()),
+        )
     }
 }
 

@@ -207,8 +207,9 @@ pub(crate) fn bytes(value: Value) -> Result<Vec<u8>, Error> {
 /// The bytes of an Array of Strings.
 fn concatenate(ruby: &Ruby, chunks: RArray) -> Result<Vec<u8>, Error> {
     let mut all = Vec::new();
-    for chunk in chunks {
-        let Some(chunk) = RString::from_value(chunk) else {
+    // By index: an iterator would make a copy of the Array.
+    for index in 0..chunks.len() {
+        let Some(chunk) = RString::from_value(chunks.entry(index as isize)?) else {
             let text = "an element of the response body is no String";
             return Err(Error::new(ruby.exception_type_error(), text));
         };

@@ -11,7 +11,7 @@ use penstock::{exchange::Exchange, input::Input, log::Level, queue::Sleeper, ser
 
 use crate::{
     config::{self, Options},
-    env::{self, Env},
+    env::{self, Env, Templates},
     error, fd,
     guarded::Guarded,
     gvl::{self, Wait},
@@ -55,7 +55,7 @@ pub(crate) struct Engine {
     server: Guarded<Arc<Server>>,
     context: Guarded<Arc<Context>>,
     options: Options,
-    template: Opaque<RHash>,
+    templates: Templates,
     string_io: Opaque<RClass>,
     file: Opaque<RClass>,
     input: Opaque<RClass>,
@@ -63,7 +63,7 @@ pub(crate) struct Engine {
 
 impl magnus::DataTypeFunctions for Engine {
     fn mark(&self, marker: &gc::Marker) {
-        marker.mark(self.template);
+        self.templates.mark(marker);
         marker.mark(self.string_io);
         marker.mark(self.file);
         marker.mark(self.input);
@@ -89,7 +89,7 @@ impl Engine {
             server: Guarded::new(server),
             context: Guarded::new(Arc::new(context)),
             options,
-            template: template.into(),
+            templates: Templates::new(template),
             string_io: object.const_get::<_, RClass>("StringIO")?.into(),
             file: object.const_get::<_, RClass>("File")?.into(),
             input: penstock.const_get::<_, RClass>("Input")?.into(),
@@ -143,7 +143,7 @@ impl Engine {
                 "a request was taken twice".into(),
             ));
         };
-        let mut env = Env::new(ruby, ruby.get_inner(self.template))?;
+        let mut env = Env::new(ruby, &self.templates, &request)?;
         env.fill(&exchange, &request, &self.options.trusted)?;
         let offered = env::offered(&request);
         drop(request);
