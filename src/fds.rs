@@ -4,7 +4,10 @@ use std::{
     collections::HashSet,
     fs,
     os::fd::RawFd,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 /// Descriptors above this are not listed; no limit of a process is that high in practice.
@@ -26,14 +29,14 @@ impl Default for FdTable {
 
 impl FdTable {
     /// Lists a descriptor that was just opened.
-    pub(crate) fn insert(&self, fd: RawFd) {
+    fn insert(&self, fd: RawFd) {
         if let Some((word, bit)) = self.place(fd) {
             word.fetch_or(bit, Ordering::Relaxed);
         }
     }
 
     /// Strikes a descriptor that is about to be closed or given away.
-    pub(crate) fn remove(&self, fd: RawFd) {
+    fn remove(&self, fd: RawFd) {
         if let Some((word, bit)) = self.place(fd) {
             word.fetch_and(!bit, Ordering::Relaxed);
         }
@@ -58,9 +61,34 @@ impl FdTable {
     }
 }
 
-/// The descriptors of this process that have no name: those of an event loop among them. Empty
-/// where the system does not tell; there they are closed by a fork itself (kqueue).
-pub(crate) fn anonymous() -> HashSet<RawFd> {
+/// A descriptor's place in the table. To be given up before the descriptor is closed: its number
+/// may belong to somebody else right after that.
+#[derive(Debug)]
+pub(crate) struct Listed {
+    table: Arc<FdTable>,
+    fd: RawFd,
+}
+
+impl Listed {
+    /// Has a forked child close its copy of `fd`.
+    pub(crate) fn new(table: &Arc<FdTable>, fd: RawFd) -> Self {
+        table.insert(fd);
+        Self {
+            table: table.clone(),
+            fd,
+        }
+    }
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        self.table.remove(self.fd);
+    }
+}
+
+/// The descriptors of this process that an event loop may have opened. Empty where the system
+/// does not tell; there they are closed by a fork itself (kqueue).
+pub(crate) fn of_event_loops() -> HashSet<RawFd> {
     let Ok(entries) = fs::read_dir("/proc/self/fd") else {
         return HashSet::new();
     };
@@ -69,7 +97,7 @@ pub(crate) fn anonymous() -> HashSet<RawFd> {
         .filter(|entry| {
             fs::read_link(entry.path()).is_ok_and(|name| {
                 let name = name.to_string_lossy();
-                name.starts_with("anon_inode:") || name.starts_with("socket:")
+                name.starts_with("anon_inode:")
             })
         })
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
@@ -78,7 +106,7 @@ pub(crate) fn anonymous() -> HashSet<RawFd> {
 
 /// Those that are there now, and were not before.
 pub(crate) fn opened_since(before: &HashSet<RawFd>) -> Vec<RawFd> {
-    anonymous().difference(before).copied().collect()
+    of_event_loops().difference(before).copied().collect()
 }
 
 #[cfg(test)]
@@ -92,5 +120,14 @@ mod tests {
         table.remove(64);
         table.insert(-1);
         assert_eq!(table.iter().collect::<Vec<_>>(), [3, 1000]);
+    }
+
+    #[test]
+    fn a_place_is_given_up_with_its_value() {
+        let table = Arc::new(FdTable::default());
+        let listed = Listed::new(&table, 7);
+        assert_eq!(table.iter().collect::<Vec<_>>(), [7]);
+        drop(listed);
+        assert_eq!(table.iter().count(), 0);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A request goes one way and comes back one way, and the modules say so:
 //!
-//! socket → [`listener`] → `connection` → `protocol` → `service` (`request`, `input`, `spool`)
+//! socket → `listener` → `connection` → `protocol` → `service` (`request`, `input`, `spool`)
 //! → [`exchange`] → [`queue`] ⇒ a thread of the application ⇒ [`response`], [`stream`]
 //! → `outgoing` → `protocol` → socket
 //!
@@ -25,7 +25,7 @@ pub mod hijack;
 mod inbox;
 pub mod input;
 mod io;
-pub mod listener;
+mod listener;
 pub mod log;
 pub mod outbox;
 mod outgoing;

@@ -13,6 +13,7 @@ use std::{
         },
     },
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use nix::sys::stat::{Mode, umask};
@@ -22,6 +23,7 @@ use tokio::net::{TcpListener, UnixListener};
 use crate::{
     config::Bind,
     error::{Error, Kind, Result},
+    fds::{FdTable, Listed},
     socket::{Address, Socket},
 };
 
@@ -32,7 +34,9 @@ const UNSENT_LIMIT: u32 = 16 * 1024;
 
 /// A bound socket that is not yet served.
 #[derive(Debug)]
-pub struct Bound {
+pub(crate) struct Bound {
+    /// Before the socket, so that it is given up first.
+    listed: Listed,
     kind: BoundKind,
 }
 
@@ -59,11 +63,11 @@ impl Drop for SocketFile {
 }
 
 impl Bound {
-    /// Binds and listens.
+    /// Binds and listens; a forked child closes its copy (`fds`).
     ///
     /// # Errors
     /// The address is bad or taken; the message says which and what to do.
-    pub fn new(bind: Bind) -> Result<Self> {
+    pub(crate) fn new(bind: Bind, fds: &Arc<FdTable>) -> Result<Self> {
         let kind = match bind {
             Bind::Tcp {
                 host,
@@ -81,11 +85,12 @@ impl Bound {
             }
             Bind::Fd { fd, number } => inherit(fd, number)?,
         };
-        Ok(Self { kind })
+        let listed = Listed::new(fds, kind.raw_fd());
+        Ok(Self { listed, kind })
     }
 
     /// The address as a URL, with the port that was picked.
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         match &self.kind {
             BoundKind::Tcp(listener) => match listener.local_addr() {
                 Ok(address) => format!("http://{address}"),
@@ -96,14 +101,6 @@ impl Bound {
                 let path = address.as_ref().and_then(|address| address.as_pathname());
                 format!("unix://{}", path.unwrap_or(Path::new("")).display())
             }
-        }
-    }
-
-    /// The descriptor's number.
-    pub(crate) fn raw_fd(&self) -> RawFd {
-        match &self.kind {
-            BoundKind::Tcp(listener) => listener.as_raw_fd(),
-            BoundKind::Unix(listener, _) => listener.as_raw_fd(),
         }
     }
 
@@ -124,9 +121,19 @@ impl Bound {
             }
         };
         Ok(Listener {
+            _listed: self.listed,
             socket,
             _file: file,
         })
+    }
+}
+
+impl BoundKind {
+    fn raw_fd(&self) -> RawFd {
+        match self {
+            BoundKind::Tcp(listener) => listener.as_raw_fd(),
+            BoundKind::Unix(listener, _) => listener.as_raw_fd(),
+        }
     }
 }
 
@@ -262,6 +269,8 @@ fn inherit(fd: OwnedFd, number: RawFd) -> Result<BoundKind> {
 /// A listening socket of the runtime.
 #[derive(Debug)]
 pub(crate) struct Listener {
+    /// Before the socket, so that it is given up first.
+    _listed: Listed,
     socket: ListenerSocket,
     /// Removed when the listener is dropped.
     _file: Option<SocketFile>,
@@ -274,14 +283,6 @@ enum ListenerSocket {
 }
 
 impl Listener {
-    /// The descriptor's number.
-    pub(crate) fn raw_fd(&self) -> RawFd {
-        match &self.socket {
-            ListenerSocket::Tcp(listener) => listener.as_raw_fd(),
-            ListenerSocket::Unix(listener) => listener.as_raw_fd(),
-        }
-    }
-
     /// The next connection, and the addresses at its ends.
     pub(crate) async fn accept(&self) -> io::Result<(Socket, Address, Address)> {
         match &self.socket {

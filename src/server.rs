@@ -24,7 +24,7 @@ use crate::{
     connection::{Connection, Order},
     error::{Error, Result},
     exchange::Exchange,
-    fds::{self, FdTable},
+    fds::{self, FdTable, Listed},
     listener::{Bound, Listener},
     log::Log,
     protocol,
@@ -91,13 +91,12 @@ impl Server {
     pub fn bind(config: Config, binds: Vec<Bind>) -> Result<Self> {
         let log = Log::new(&config)
             .map_err(|error| Error::io("the log cannot be opened; choose another file", error))?;
+        let fds = Arc::new(FdTable::default());
         let bound = binds
             .into_iter()
-            .map(Bound::new)
+            .map(|bind| Bound::new(bind, &fds))
             .collect::<Result<Vec<_>>>()?;
         let urls = bound.iter().map(Bound::url).collect();
-        let fds = Arc::new(FdTable::default());
-        bound.iter().for_each(|bound| fds.insert(bound.raw_fd()));
         let shared = Shared {
             queue: Queue::new(config.queue_size),
             ended: Arc::new(EndedQueue::new(usize::MAX)),
@@ -139,7 +138,7 @@ impl Server {
     /// The thread or its runtime cannot be had.
     pub fn start(&self) -> Result<()> {
         let failed = |error| Error::io("the I/O thread cannot be started", error);
-        let before = fds::anonymous();
+        let before = fds::of_event_loops();
         let runtime = Builder::new_current_thread()
             .enable_io()
             .enable_time()
@@ -147,9 +146,10 @@ impl Server {
             .max_blocking_threads(16)
             .build();
         let runtime = runtime.map_err(failed)?;
-        for fd in fds::opened_since(&before) {
-            self.shared.fds.insert(fd);
-        }
+        let listed: Vec<_> = fds::opened_since(&before)
+            .into_iter()
+            .map(|fd| Listed::new(&self.shared.fds, fd))
+            .collect();
         *self.shared.runtime.lock() = Some(runtime.handle().clone());
         let listeners = {
             let _context = runtime.enter();
@@ -166,6 +166,7 @@ impl Server {
             .spawn(move || {
                 runtime.block_on(run(shared.clone(), listeners));
                 *shared.runtime.lock() = None;
+                drop(listed);
                 // A read of a file that hangs is not waited for.
                 runtime.shutdown_background();
                 shared.wakeups.clear();
@@ -328,7 +329,6 @@ async fn give_memory_back(release: fn(), shared: Arc<Shared>) {
 }
 
 async fn accept(listener: Listener, shared: Arc<Shared>) {
-    let fd = listener.raw_fd();
     let mut draining = shared.draining.subscribe();
     let accepting = async {
         loop {
@@ -353,7 +353,6 @@ async fn accept(listener: Listener, shared: Arc<Shared>) {
         () = accepting => {}
         _ = draining.wait_for(|draining| *draining) => {}
     }
-    shared.fds.remove(fd);
 }
 
 fn is_exhaustion(error: &io::Error) -> bool {

@@ -17,7 +17,7 @@ use tokio::{
     net::{TcpStream, UnixStream},
 };
 
-use crate::fds::FdTable;
+use crate::fds::{FdTable, Listed};
 
 /// A connected socket.
 #[derive(Debug)]
@@ -41,19 +41,6 @@ pub enum Address {
     Ip(SocketAddr),
     /// A Unix socket, whose peers have no address.
     Unix,
-}
-
-/// A descriptor's place in the table, given up before the descriptor is closed.
-#[derive(Debug)]
-struct Listed {
-    table: Arc<FdTable>,
-    fd: RawFd,
-}
-
-impl Drop for Listed {
-    fn drop(&mut self) {
-        self.table.remove(self.fd);
-    }
 }
 
 impl Drop for Socket {
@@ -80,12 +67,7 @@ impl Socket {
 
     /// Has a forked child close its copy of the descriptor.
     pub(crate) fn list_in(&mut self, table: &Arc<FdTable>) {
-        let fd = self.as_raw_fd();
-        table.insert(fd);
-        self.listed = Some(Listed {
-            table: table.clone(),
-            fd,
-        });
+        self.listed = Some(Listed::new(table, self.as_raw_fd()));
     }
 
     /// Whether it is a TCP connection.

@@ -2,23 +2,40 @@
 
 module Penstock
   # Gems fork running servers. The child gets copies of the server's descriptors and none of its threads: it closes the copies
-  # at once, so that a connection ends when the parent closes it, and every further call raises {ForkError}.
+  # at once, so that a connection ends when the parent closes it, and every further call raises {ForkError}. Where no server
+  # runs at the fork, the child may start one of its own.
   module Fork
-    # The engines that run in this process.
-    ENGINES = ObjectSpace::WeakMap.new
+    @running = []
 
-    # @param engine [Engine] one that was started.
-    # @return [void]
-    def self.watch(engine)
-      ENGINES[engine] = true
-      nil
+    class << self
+      # @param engine [Engine] one that is about to start.
+      # @return [void]
+      def watch(engine)
+        @running << engine
+        nil
+      end
+
+      # @param engine [Engine] one that has stopped.
+      # @return [void]
+      def forget(engine)
+        @running.delete(engine)
+        nil
+      end
+
+      # To be called in a child, which in turn may fork.
+      # @return [void]
+      def forked
+        Engine.forked(@running)
+        @running.clear
+        nil
+      end
     end
 
     # Every fork of Ruby goes through this method (Process._fork).
     module Hook
       def _fork
         pid = super
-        ENGINES.each_key(&:forked) if pid.zero?
+        Fork.forked if pid.zero?
         pid
       end
     end

@@ -44,8 +44,7 @@ module Penstock
         @template = {}
         @engine = Engine.new(@settings.to_h, @settings.binds.map(&:to_h), @template)
         fill_template
-        @engine.start
-        Fork.watch(@engine)
+        start_engine
         @settings.threads.times { |number| add_worker(number + 1) }
         add_caller
       end
@@ -80,11 +79,12 @@ module Penstock
     # Ends at once: connections and streams are cut off.
     # @return [void]
     def stop!
-      return unless @engine
+      return if @engine.nil? || @stopped.closed?
 
       @stopping = true
       HijackedSocket.shutdown_all
       @engine.stop
+      Fork.forget(@engine)
       end_threads
       @engine.close_log(PATIENCE)
       @stopped.close
@@ -105,6 +105,14 @@ module Penstock
     def reopen_logs = @engine&.reopen_logs
 
     private
+
+    def start_engine
+      Fork.watch(@engine)
+      @engine.start
+    rescue Error
+      Fork.forget(@engine)
+      raise
+    end
 
     # The part of env that all requests share: what is the same for all, or for most of them, and the keys that are there in
     # each, with nil where the native part sets the value.

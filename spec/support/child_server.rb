@@ -39,6 +39,8 @@ class ChildServer
   # @return [self]
   def wait_until_ready(pattern = START_LINE)
     eventually(BOOT_TIMEOUT) { output.match?(pattern) || ended? }
+    # One that ends at once may have said it, and what it wrote is still on its way.
+    @drainer.join(1) if ended?
     return self if output.match?(pattern)
 
     raise "the server ended (#{@status.inspect}) before it listened; it wrote:\n#{output}"

@@ -52,17 +52,23 @@ pub(crate) fn configuration_error(ruby: &Ruby, text: String) -> Error {
     penstock_error(ruby, "ConfigurationError", text)
 }
 
-/// What every call raises in a forked child.
+/// Where a new server may be started.
 ///
 /// # Errors
-/// In a child, always.
+/// In a process that was forked while a server ran.
 pub(crate) fn check_fork(ruby: &Ruby) -> Result<(), Error> {
-    if !gvl::is_forked() {
-        return Ok(());
+    if gvl::is_forked_from_server() {
+        Err(fork_error(ruby))
+    } else {
+        Ok(())
     }
+}
+
+/// What every call raises in a forked child.
+pub(crate) fn fork_error(ruby: &Ruby) -> Error {
     let text = "this process was forked from a running server, whose connections belong to the \
                 parent; do not use them here, or start a server of its own in a new process";
-    Err(penstock_error(ruby, "ForkError", text.into()))
+    penstock_error(ruby, "ForkError", text.into())
 }
 
 fn system_call_error(ruby: &Ruby, number: i32, text: &str) -> Error {

@@ -1,32 +1,50 @@
 //! Values of the core inside of Ruby objects.
 
-use std::{mem::ManuallyDrop, ops::Deref};
+use std::mem::ManuallyDrop;
 
-use crate::gvl;
+use magnus::{Error, Ruby};
 
-/// A value that is dropped with its owner, but never in a forked child: there the I/O thread
-/// does not exist, and a lock that it held at the fork would never be free.
-pub(crate) struct Guarded<T>(ManuallyDrop<T>);
+use crate::{error, gvl};
+
+/// A value that belongs to the process in which it was made. A forked child can neither reach
+/// nor drop it: there the I/O thread does not exist, and a lock that it held at the fork would
+/// never be free.
+pub(crate) struct Guarded<T> {
+    value: ManuallyDrop<T>,
+    generation: u32,
+}
 
 impl<T> Guarded<T> {
     pub(crate) fn new(value: T) -> Self {
-        Self(ManuallyDrop::new(value))
+        Self {
+            value: ManuallyDrop::new(value),
+            generation: gvl::generation(),
+        }
     }
-}
 
-impl<T> Deref for Guarded<T> {
-    type Target = T;
+    /// The value.
+    ///
+    /// # Errors
+    /// `Penstock::ForkError` in a forked child.
+    pub(crate) fn get(&self, ruby: &Ruby) -> Result<&T, Error> {
+        if self.is_ours() {
+            Ok(&self.value)
+        } else {
+            Err(error::fork_error(ruby))
+        }
+    }
 
-    fn deref(&self) -> &T {
-        &self.0
+    /// Whether this process has made the value.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.generation == gvl::generation()
     }
 }
 
 impl<T> Drop for Guarded<T> {
     fn drop(&mut self) {
-        if !gvl::is_forked() {
+        if self.is_ours() {
             // SAFETY: the value is dropped here alone, and not used afterwards.
-            unsafe { ManuallyDrop::drop(&mut self.0) };
+            unsafe { ManuallyDrop::drop(&mut self.value) };
         }
     }
 }

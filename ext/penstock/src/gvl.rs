@@ -9,7 +9,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     task::{Context, Poll, Wake, Waker},
     thread::Thread,
@@ -18,17 +18,28 @@ use std::{
 
 use magnus::{Error, Ruby, rb_sys::protect};
 
-/// Set in a child process, in which no thread of the core exists: see `fork.rb`.
-static FORKED: AtomicBool = AtomicBool::new(false);
+/// How many forks lie between the process that loaded the extension and this one. What was made
+/// before a fork belongs to the parent: see `guarded.rs`.
+static FORKS: AtomicU32 = AtomicU32::new(0);
 
-/// Whether this process was forked from one in which a server ran.
-pub(crate) fn is_forked() -> bool {
-    FORKED.load(Ordering::Relaxed)
+/// Whether a server ran at one of them.
+static FORKED_FROM_SERVER: AtomicBool = AtomicBool::new(false);
+
+/// Tells this process from its parent and its children, as far as it has forked them.
+pub(crate) fn generation() -> u32 {
+    FORKS.load(Ordering::Relaxed)
 }
 
-/// Notes that this process is a child.
-pub(crate) fn set_forked() {
-    FORKED.store(true, Ordering::Relaxed);
+/// Whether this process was forked from one in which a server ran.
+pub(crate) fn is_forked_from_server() -> bool {
+    FORKED_FROM_SERVER.load(Ordering::Relaxed)
+}
+
+/// Notes that this process is a child that was forked just now; `from_server`: while a server
+/// ran.
+pub(crate) fn set_forked(from_server: bool) {
+    FORKS.fetch_add(1, Ordering::Relaxed);
+    FORKED_FROM_SERVER.fetch_or(from_server, Ordering::Relaxed);
 }
 
 /// What a wait came to.

@@ -9,7 +9,7 @@ use penstock::{
     socket::Address,
 };
 
-use crate::{error, fd, guarded::Guarded};
+use crate::{fd, guarded::Guarded};
 
 /// The server's part in a hijacked connection. It is over when the application closes the
 /// socket, or with the socket's garbage.
@@ -50,8 +50,7 @@ impl Lease {
     /// To be called before the descriptor is closed: the connection is closed so that all that
     /// was written arrives.
     fn end(ruby: &Ruby, rb_self: &Self, number: RawFd) -> Result<(), Error> {
-        error::check_fork(ruby)?;
-        let Some(lease) = rb_self.lease.lock().take() else {
+        let Some(lease) = rb_self.lease.get(ruby)?.lock().take() else {
             return Ok(());
         };
         let duplicate = fd::duplicate(ruby, number)?;

@@ -46,7 +46,7 @@ impl Stream {
                 _ => None,
             };
             match internal {
-                None => self.append(&mut head, name, value)?,
+                None => self.append(ruby, &mut head, name, value)?,
                 Some(true) if !value.is_nil() => protocol = Some(bytes(value)?),
                 Some(_) => {}
             }
@@ -61,17 +61,23 @@ impl Stream {
                 .any(|offered| offered.eq_ignore_ascii_case(&protocol))
             && head.switch_to(&protocol).is_err()
         {
-            self.context.tell_rejected(b"rack.protocol");
+            self.context(ruby)?.tell_rejected(b"rack.protocol");
         }
         Ok(head)
     }
 
     /// One field for each element of an Array, and for each line of a String (Rack 2).
-    fn append(&self, head: &mut Head, name: RString, value: Value) -> Result<(), Error> {
+    fn append(
+        &self,
+        ruby: &Ruby,
+        head: &mut Head,
+        name: RString,
+        value: Value,
+    ) -> Result<(), Error> {
         if let Some(values) = RArray::from_value(value) {
             return values
                 .into_iter()
-                .try_for_each(|value| self.append(head, name, value));
+                .try_for_each(|value| self.append(ruby, head, name, value));
         }
         if value.is_nil() {
             return Ok(());
@@ -81,7 +87,7 @@ impl Stream {
         let (name, value) = unsafe { (name.as_slice(), value.as_slice()) };
         for line in value.split(|byte| *byte == b'\n') {
             if head.append(name, line).is_err() {
-                self.context.tell_rejected(name);
+                self.context(ruby)?.tell_rejected(name);
             }
         }
         Ok(())

@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use magnus::{
     Error, RArray, RClass, RHash, RString, Ruby, Symbol, TypedData, Value, function, gc, method,
-    prelude::*, value::Opaque,
+    prelude::*, typed_data::Obj, value::Opaque,
 };
 use parking_lot::Mutex;
 use penstock::{exchange::Exchange, input::Input, log::Level, queue::Sleeper, server::Server};
@@ -97,8 +97,7 @@ impl Engine {
     }
 
     fn server(&self, ruby: &Ruby) -> Result<&Server, Error> {
-        error::check_fork(ruby)?;
-        Ok(&self.server)
+        Ok(self.server.get(ruby)?)
     }
 
     fn start(ruby: &Ruby, rb_self: &Self) -> Result<(), Error> {
@@ -150,7 +149,7 @@ impl Engine {
         let input = exchange.take_input();
         let streams = matches!(input, Input::Streaming);
         let hints = self.options.early_hints && exchange.allows_interim();
-        let context: &Arc<Context> = &self.context;
+        let context = self.context.get(ruby)?;
         // Made before the stream, which refers to a file from its start.
         let (mut body, mut file): (Option<Value>, Option<Value>) = (None, None);
         match input {
@@ -284,11 +283,16 @@ impl Engine {
         Ok(())
     }
 
-    /// In a forked child: closes the core's descriptors and makes every later call raise.
+    /// `Engine.forked(running)`, in a forked child: closes the core's descriptors of the engines
+    /// that ran at the fork, and makes every later call of what the parent has made raise.
     /// Takes no lock and drops nothing: the I/O thread may have held any of them at the fork.
-    fn forked(&self) {
-        gvl::set_forked();
-        fd::close_all(self.server.open_fds());
+    fn forked(ruby: &Ruby, _class: RClass, running: RArray) -> Result<(), Error> {
+        for engine in running {
+            let engine = Obj::<Self>::try_convert(engine)?;
+            fd::close_all(engine.server(ruby)?.open_fds());
+        }
+        gvl::set_forked(!running.is_empty());
+        Ok(())
     }
 }
 
@@ -301,6 +305,7 @@ fn text_of(text: RString) -> String {
 pub(crate) fn init(ruby: &Ruby, penstock: magnus::RModule) -> Result<(), Error> {
     let class = penstock.define_class("Engine", ruby.class_object())?;
     class.define_singleton_method("new", function!(Engine::new, 3))?;
+    class.define_singleton_method("forked", method!(Engine::forked, 1))?;
     class.define_method("start", method!(Engine::start, 0))?;
     class.define_method("urls", method!(Engine::urls, 0))?;
     class.define_method("take", method!(Engine::take, 0))?;
@@ -312,6 +317,5 @@ pub(crate) fn init(ruby: &Ruby, penstock: magnus::RModule) -> Result<(), Error> 
     class.define_method("log", method!(Engine::log, 2))?;
     class.define_method("log_raw", method!(Engine::log_raw, 1))?;
     class.define_method("close_log", method!(Engine::close_log, 1))?;
-    class.define_method("reopen_logs", method!(Engine::reopen_logs, 0))?;
-    class.define_method("forked", method!(Engine::forked, 0))
+    class.define_method("reopen_logs", method!(Engine::reopen_logs, 0))
 }

@@ -36,7 +36,7 @@ pub(crate) struct Stream {
     /// comes: see [`Stream::release`]. Borrowed by a thread that waits, and changed only with
     /// the lock.
     exchange: Guarded<RefCell<Option<Exchange>>>,
-    pub(crate) context: Arc<Context>,
+    context: Guarded<Arc<Context>>,
     /// What the request's Upgrade field offers.
     pub(crate) offered: Vec<Vec<u8>>,
     /// The env of the request until the thread is free: a stream that stays open keeps no env.
@@ -73,7 +73,7 @@ impl Stream {
         Self {
             id: exchange.id(),
             exchange: Guarded::new(RefCell::new(Some(exchange))),
-            context,
+            context: Guarded::new(context),
             offered,
             env,
             spool,
@@ -87,14 +87,24 @@ impl Stream {
     }
 
     pub(crate) fn exchange(&self, ruby: &Ruby) -> Result<Ref<'_, Exchange>, Error> {
-        error::check_fork(ruby)?;
-        Ref::filter_map(self.exchange.borrow(), Option::as_ref)
+        Ref::filter_map(self.exchange.get(ruby)?.borrow(), Option::as_ref)
             .map_err(|_| Error::new(ruby.exception_io_error(), "closed stream"))
     }
 
     /// What `question` says of the exchange, or `over` when it is over.
-    fn ask<T>(&self, over: T, question: impl FnOnce(&Exchange) -> T) -> T {
-        self.exchange.borrow().as_ref().map_or(over, question)
+    fn ask<T>(
+        &self,
+        ruby: &Ruby,
+        over: T,
+        question: impl FnOnce(&Exchange) -> T,
+    ) -> Result<T, Error> {
+        let exchange = self.exchange.get(ruby)?.borrow();
+        Ok(exchange.as_ref().map_or(over, question))
+    }
+
+    /// What all streams of the server share.
+    pub(crate) fn context(&self, ruby: &Ruby) -> Result<&Context, Error> {
+        Ok(self.context.get(ruby)?)
     }
 
     fn id(&self) -> u64 {
@@ -103,17 +113,17 @@ impl Stream {
 
     // Asking
 
-    fn is_answered(&self) -> bool {
-        self.ask(true, Exchange::is_answered)
+    fn is_answered(ruby: &Ruby, rb_self: &Self) -> Result<bool, Error> {
+        rb_self.ask(ruby, true, Exchange::is_answered)
     }
 
-    fn is_head(&self) -> bool {
-        self.ask(false, Exchange::is_head)
+    fn is_head(ruby: &Ruby, rb_self: &Self) -> Result<bool, Error> {
+        rb_self.ask(ruby, false, Exchange::is_head)
     }
 
     /// The status that answers a request whose body broke; nil: it did not.
-    fn input_failure(&self) -> Option<u16> {
-        self.ask(None, Exchange::input_failure)
+    fn input_failure(ruby: &Ruby, rb_self: &Self) -> Result<Option<u16>, Error> {
+        rb_self.ask(ruby, None, Exchange::input_failure)
     }
 
     /// The thread of the exchange is free. An exchange of which nothing more can come is given
@@ -126,7 +136,7 @@ impl Stream {
             (lasts, exchange.is_over())
         };
         // A thread that waits for the client at this moment keeps it.
-        if over && let Ok(mut exchange) = rb_self.exchange.try_borrow_mut() {
+        if over && let Ok(mut exchange) = rb_self.exchange.get(ruby)?.try_borrow_mut() {
             *exchange = None;
         }
         rb_self.env.set(None);
@@ -188,47 +198,41 @@ impl Stream {
 
     /// What was written is on its way already.
     fn flush(ruby: &Ruby, rb_self: Obj<Self>) -> Result<Obj<Self>, Error> {
-        if rb_self.is_finished() {
+        if Self::is_finished(ruby, &rb_self)? {
             return Err(Error::new(ruby.exception_io_error(), "closed stream"));
         }
         Ok(rb_self)
     }
 
     fn close(ruby: &Ruby, rb_self: &Self) -> Result<(), Error> {
-        error::check_fork(ruby)?;
-        rb_self.ask((), |exchange| {
+        rb_self.ask(ruby, (), |exchange| {
             exchange.outbox().finish();
             exchange.discard_input();
-        });
+        })?;
         rb_self.read_closed.set(true);
         Ok(())
     }
 
     fn close_write(ruby: &Ruby, rb_self: &Self) -> Result<(), Error> {
-        error::check_fork(ruby)?;
-        rb_self.ask((), |exchange| exchange.outbox().finish());
-        Ok(())
+        rb_self.ask(ruby, (), |exchange| exchange.outbox().finish())
     }
 
     fn close_read(ruby: &Ruby, rb_self: &Self) -> Result<(), Error> {
-        error::check_fork(ruby)?;
-        rb_self.ask((), Exchange::discard_input);
+        rb_self.ask(ruby, (), Exchange::discard_input)?;
         rb_self.read_closed.set(true);
         Ok(())
     }
 
     /// Breaks the response off, so that the client sees it as broken.
     fn abort(ruby: &Ruby, rb_self: &Self) -> Result<(), Error> {
-        error::check_fork(ruby)?;
-        rb_self.ask((), |exchange| {
+        rb_self.ask(ruby, (), |exchange| {
             exchange.outbox().abort();
             exchange.discard_input();
-        });
-        Ok(())
+        })
     }
 
-    fn is_closed(&self) -> bool {
-        self.ask(true, |exchange| exchange.outbox().is_closed())
+    fn is_closed(ruby: &Ruby, rb_self: &Self) -> Result<bool, Error> {
+        rb_self.ask(ruby, true, |exchange| exchange.outbox().is_closed())
     }
 
     /// Whether this side has closed the stream for reading.
@@ -237,25 +241,22 @@ impl Stream {
     }
 
     /// Whether this side has closed the stream for writing.
-    fn is_finished(&self) -> bool {
-        self.ask(true, |exchange| exchange.outbox().is_finished())
+    fn is_finished(ruby: &Ruby, rb_self: &Self) -> Result<bool, Error> {
+        rb_self.ask(ruby, true, |exchange| exchange.outbox().is_finished())
     }
 
     /// Asks for the end of the stream to be told by the engine, at once where it has ended.
     fn watch(ruby: &Ruby, rb_self: &Self) -> Result<(), Error> {
-        error::check_fork(ruby)?;
-        if rb_self.exchange.borrow().is_none() {
-            rb_self.context.tell_ended(rb_self.id);
+        match rb_self.exchange.get(ruby)?.borrow().as_ref() {
+            Some(exchange) => exchange.outbox().watch(),
+            None => rb_self.context(ruby)?.tell_ended(rb_self.id),
         }
-        rb_self.ask((), |exchange| exchange.outbox().watch());
         Ok(())
     }
 
     fn set_slow_consumer(ruby: &Ruby, rb_self: &Self, policy: Symbol) -> Result<(), Error> {
         let policy = config::slow_consumer(ruby, &policy.name()?)?;
-        error::check_fork(ruby)?;
-        rb_self.ask((), |exchange| exchange.outbox().set_policy(policy));
-        Ok(())
+        rb_self.ask(ruby, (), |exchange| exchange.outbox().set_policy(policy))
     }
 
     fn set_write_timeout(ruby: &Ruby, rb_self: &Self, seconds: Option<f64>) -> Result<(), Error> {
@@ -268,9 +269,7 @@ impl Stream {
                     "write_timeout is seconds, or nil for none",
                 )
             })?;
-        error::check_fork(ruby)?;
-        rb_self.ask((), |exchange| exchange.set_write_timeout(timeout));
-        Ok(())
+        rb_self.ask(ruby, (), |exchange| exchange.set_write_timeout(timeout))
     }
 
     // Reading
@@ -322,8 +321,8 @@ impl Stream {
 
     // Hijacking
 
-    fn is_hijacked(&self) -> bool {
-        self.ask(false, Exchange::is_hijacked)
+    fn is_hijacked(ruby: &Ruby, rb_self: &Self) -> Result<bool, Error> {
+        rb_self.ask(ruby, false, Exchange::is_hijacked)
     }
 
     /// Takes the socket: `[descriptor, kind, lease, peer, local]`; addresses are
