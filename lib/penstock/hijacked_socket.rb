@@ -7,10 +7,6 @@ module Penstock
   # answers bytes of the client that nobody has read with a reset, which can overtake what was written (RFC 9112 section 9.6).
   # The core sees such a connection through; the application's `close` sends the FIN at once and returns.
   module HijackedSocket
-    # All that are open. An entry goes with the socket's garbage.
-    ALL = ObjectSpace::WeakMap.new
-
-    # @param server [Server] whose drain ends the socket.
     # @param descriptor [Integer]
     # @param kind [Symbol] :tcp, :unix or :pair.
     # @param lease [Lease]
@@ -21,22 +17,7 @@ module Penstock
       socket = { tcp: TCP, unix: UNIX, pair: Pair }.fetch(kind).for_fd(descriptor)
       socket.do_not_reverse_lookup = true
       socket.hijacked(lease, peer, local)
-      ALL[socket] = true
       socket
-    end
-
-    # @return [Array<BasicSocket>] those that are open.
-    def self.open = ALL.keys.reject(&:closed?)
-
-    # Ends the connections that are open, so that their owners read an EOF.
-    # @return [void]
-    def self.shutdown_all
-      open.each do |socket|
-        socket.shutdown
-      rescue SystemCallError, IOError => e
-        # The client or the application was faster.
-        warn "penstock: a hijacked socket could not be shut down: #{e.message}" unless e.is_a?(Errno::ENOTCONN) || socket.closed?
-      end
     end
 
     # What the server needs to know of a socket.

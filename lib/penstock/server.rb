@@ -2,6 +2,7 @@
 
 require_relative "error_stream"
 require_relative "error_text"
+require_relative "registry"
 require_relative "worker"
 
 module Penstock
@@ -42,7 +43,8 @@ module Penstock
         raise Error, "the server was started before; make a new one" if @engine
 
         @template = {}
-        @engine = Engine.new(@settings.to_h, @settings.binds.map(&:to_h), @template)
+        @registry = Registry.new
+        @engine = Engine.new(@settings.to_h, @settings.binds.map(&:to_h), @template, @registry)
         fill_template
         start_engine
         @settings.threads.times { |number| add_worker(number + 1) }
@@ -82,7 +84,7 @@ module Penstock
       return if @engine.nil? || @stopped.closed?
 
       @stopping = true
-      HijackedSocket.shutdown_all
+      @registry.shutdown_sockets
       @engine.stop
       Fork.forget(@engine)
       end_threads
@@ -179,7 +181,7 @@ module Penstock
     # What another thread raises in this one is none of the streams' matter, and must not cost the thread.
     def call_back
       while (id, error = @engine.next_ended)
-        Stream.delete_callbacks(id).each { |block| guard { block.call(error) } }
+        @registry.delete_callbacks(id).each { |block| guard { block.call(error) } }
       end
     rescue ForkError
       raise

@@ -9,18 +9,6 @@ module Penstock
   # client has gone. The native part defines write, <<, flush, close, close_read, close_write, closed?, write_nonblock,
   # slow_consumer= and write_timeout=.
   class Stream
-    # The blocks of {Stream#on_close} by the id of the stream, until it ends.
-    @callbacks = {}
-    @lock = Mutex.new
-
-    class << self
-      # @return [void]
-      def add_callback(id, block) = @lock.synchronize { (@callbacks[id] ||= []) << block }
-
-      # @return [Array<Proc>] the blocks of a stream that has ended.
-      def delete_callbacks(id) = @lock.synchronize { @callbacks.delete(id) } || []
-    end
-
     # Has the block called once when the stream ends, on a thread that the server keeps for that. Registered late it runs at
     # once. What it raises is logged.
     # @yieldparam error [Exception, nil] nil after a local close, else what a write would raise.
@@ -28,7 +16,7 @@ module Penstock
     def on_close(&block)
       raise ArgumentError, "on_close wants a block" unless block
 
-      self.class.add_callback(id, block)
+      registry.add_callback(id, block)
       watch
       self
     end
@@ -81,6 +69,7 @@ module Penstock
       receive_input
       env = self.env
       socket = HijackedSocket.create(*hijack)
+      registry.add_socket(socket)
       env["rack.hijack_io"] = socket if env
       socket
     end

@@ -56,6 +56,8 @@ pub(crate) struct Engine {
     context: Guarded<Arc<Context>>,
     options: Options,
     templates: Templates,
+    /// The `Penstock::Registry` of the streams.
+    registry: Opaque<Value>,
     string_io: Opaque<RClass>,
     file: Opaque<RClass>,
     input: Opaque<RClass>,
@@ -64,6 +66,7 @@ pub(crate) struct Engine {
 impl magnus::DataTypeFunctions for Engine {
     fn mark(&self, marker: &gc::Marker) {
         self.templates.mark(marker);
+        marker.mark(self.registry);
         marker.mark(self.string_io);
         marker.mark(self.file);
         marker.mark(self.input);
@@ -71,9 +74,16 @@ impl magnus::DataTypeFunctions for Engine {
 }
 
 impl Engine {
-    /// `Engine.new(settings, binds, template)`: binds, and serves nothing yet. `template` is
-    /// the part of env that all requests share.
-    fn new(ruby: &Ruby, settings: RHash, binds: RArray, template: RHash) -> Result<Self, Error> {
+    /// `Engine.new(settings, binds, template, registry)`: binds, and serves nothing yet.
+    /// `template` is the part of env that all requests share, `registry` what Ruby keeps of the
+    /// streams.
+    fn new(
+        ruby: &Ruby,
+        settings: RHash,
+        binds: RArray,
+        template: RHash,
+        registry: Value,
+    ) -> Result<Self, Error> {
         error::check_fork(ruby)?;
         let (config, options) = config::read(ruby, settings)?;
         let binds = config::read_binds(ruby, binds)?;
@@ -90,6 +100,7 @@ impl Engine {
             context: Guarded::new(Arc::new(context)),
             options,
             templates: Templates::new(template),
+            registry: registry.into(),
             string_io: object.const_get::<_, RClass>("StringIO")?.into(),
             file: object.const_get::<_, RClass>("File")?.into(),
             input: penstock.const_get::<_, RClass>("Input")?.into(),
@@ -173,7 +184,8 @@ impl Engine {
             Input::Empty | Input::Streaming => {}
         }
         let hash = env.hash();
-        let stream = Stream::new(exchange, context.clone(), offered, hash, file);
+        let registry = ruby.get_inner(self.registry);
+        let stream = Stream::new(exchange, context.clone(), registry, offered, hash, file);
         let stream = ruby.obj_wrap(stream);
         env.set(Text::Stream, stream)?;
         env.set(Text::Hijack, stream)?;
@@ -304,7 +316,7 @@ fn text_of(text: RString) -> String {
 
 pub(crate) fn init(ruby: &Ruby, penstock: magnus::RModule) -> Result<(), Error> {
     let class = penstock.define_class("Engine", ruby.class_object())?;
-    class.define_singleton_method("new", function!(Engine::new, 3))?;
+    class.define_singleton_method("new", function!(Engine::new, 4))?;
     class.define_singleton_method("forked", method!(Engine::forked, 1))?;
     class.define_method("start", method!(Engine::start, 0))?;
     class.define_method("urls", method!(Engine::urls, 0))?;

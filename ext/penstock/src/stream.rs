@@ -37,6 +37,8 @@ pub(crate) struct Stream {
     /// the lock.
     exchange: Guarded<RefCell<Option<Exchange>>>,
     context: Guarded<Arc<Context>>,
+    /// The `Penstock::Registry` of the server. Set before the object exists, as `env` is.
+    registry: Opaque<Value>,
     /// What the request's Upgrade field offers.
     pub(crate) offered: Vec<Vec<u8>>,
     /// The env of the request until the thread is free: a stream that stays open keeps no env.
@@ -51,6 +53,7 @@ pub(crate) struct Stream {
 
 impl magnus::DataTypeFunctions for Stream {
     fn mark(&self, marker: &gc::Marker) {
+        marker.mark(self.registry);
         if let Some(env) = self.env.get() {
             marker.mark(env);
         }
@@ -64,6 +67,7 @@ impl Stream {
     pub(crate) fn new(
         exchange: Exchange,
         context: Arc<Context>,
+        registry: Value,
         offered: Vec<Vec<u8>>,
         env: RHash,
         spool: Option<Value>,
@@ -74,6 +78,7 @@ impl Stream {
             id: exchange.id(),
             exchange: Guarded::new(RefCell::new(Some(exchange))),
             context: Guarded::new(context),
+            registry: registry.into(),
             offered,
             env,
             spool,
@@ -84,6 +89,11 @@ impl Stream {
     /// The env of the request; nil once the application's part is over.
     fn env(ruby: &Ruby, rb_self: &Self) -> Option<RHash> {
         rb_self.env.get().map(|env| ruby.get_inner(env))
+    }
+
+    /// What Ruby keeps of the server's streams.
+    fn registry(ruby: &Ruby, rb_self: &Self) -> Value {
+        ruby.get_inner(rb_self.registry)
     }
 
     pub(crate) fn exchange(&self, ruby: &Ruby) -> Result<Ref<'_, Exchange>, Error> {
@@ -390,6 +400,7 @@ pub(crate) fn init(ruby: &Ruby, penstock: magnus::RModule) -> Result<(), Error> 
     class.undef_default_alloc_func();
     class.define_method("id", method!(Stream::id, 0))?;
     class.define_method("env", method!(Stream::env, 0))?;
+    class.define_method("registry", method!(Stream::registry, 0))?;
     response::init(class)?;
     class.define_method("answered?", method!(Stream::is_answered, 0))?;
     class.define_method("head?", method!(Stream::is_head, 0))?;

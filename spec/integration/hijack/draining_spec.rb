@@ -67,6 +67,15 @@ RSpec.describe "Stopping a server with hijacked connections" do
     end
   end
 
+  it "leaves those of another server of the process alone" do
+    client, io = take_over(HijackHelper::KINDS["the client's TCP socket"])
+    serve { |_env| [200, {}, []] }.stop(timeout: 1)
+    client.write("still")
+    expect(io.readpartial(10)).to eq("still")
+    io.write("here")
+    expect(client.read_bytes(4)).to eq("here")
+  end
+
   it "does not wait for a thread of the application that writes to a client which reads nothing" do
     @server = serve_hijack { |io, _env| loop { io.write("x" * 10_000) } }
     hijack(server, receive_buffer: 4096)

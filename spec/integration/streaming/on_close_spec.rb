@@ -173,6 +173,6 @@ RSpec.describe "on_close" do
     50.times { stream.on_close { notes << 1 } }
     stream.close
     noted(50)
-    expect(Penstock::Stream.instance_variable_get(:@callbacks)).to be_empty
+    expect(stream.registry.delete_callbacks(stream.id)).to be_empty
   end
 end
