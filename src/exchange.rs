@@ -493,10 +493,14 @@ impl Exchange {
     }
 
     /// The application's `call` is over and its thread is free. What is unread of the request
-    /// is discarded, unless a stream is still open and may read it.
+    /// is discarded, unless a stream is still open and may read it. A stream whose socket was
+    /// taken over has ended: whoever waits for its end is told.
     pub fn release(&self) {
         self.inner.state.lock().released = Some(Instant::now());
         self.inner.reader.release();
+        if self.is_hijacked() {
+            self.inner.outbox.finish();
+        }
         if !self.is_streaming() {
             self.discard_input();
         }

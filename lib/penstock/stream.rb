@@ -10,7 +10,7 @@ module Penstock
   # slow_consumer= and write_timeout=.
   class Stream
     # Has the block called once when the stream ends, on a thread that the server keeps for that. Registered late it runs at
-    # once. What it raises is logged.
+    # once. What it raises is logged. A stream whose connection was taken over ends when the application's `call` has returned.
     # @yieldparam error [Exception, nil] nil after a local close, else what a write would raise.
     # @return [self]
     def on_close(&block)

@@ -168,6 +168,30 @@ RSpec.describe "on_close" do
     end
   end
 
+  it "is called for a connection that was taken over when the application's call has returned, and keeps nothing" do
+    latch = Latch.new
+    server = serve do |env|
+      next [200, {}, ["ordinary"]] if env["PATH_INFO"] == "/ordinary"
+
+      stream = env["penstock.stream"]
+      stream.on_close { |cause| notes << [cause, env["PATH_INFO"]] }
+      streams << stream
+      env["rack.hijack"].call.then { |io| io.write("taken;") && io.close }
+      latch.wait
+      [-1, {}, []]
+    end
+    client = connect(server).write(request_bytes("GET", "/taken"))
+    expect(client.read_to_eof).to eq("taken;")
+    expect(notes).to be_empty
+    latch.open
+    expect(noted(1)).to eq([[nil, "/taken"]])
+    stream = streams.pop
+    expect(stream).to be_closed
+    stream.on_close { notes << :late }
+    expect(noted(1)).to eq([:late])
+    expect(stream.registry.delete_callbacks(stream.id)).to be_empty
+  end
+
   it "keeps nothing of a stream when its blocks have run" do
     _, stream = open_stream(serve_left_open)
     50.times { stream.on_close { notes << 1 } }
