@@ -1,7 +1,7 @@
 //! The settings of Ruby as the one typed configuration of the core. There is no default here:
 //! a setting that is missing is an error.
 
-use std::{path::PathBuf, time::Duration};
+use std::{io, os::fd::RawFd, path::PathBuf, time::Duration};
 
 use magnus::{Error, RArray, RHash, Ruby, Symbol, TryConvert, Value, prelude::*};
 use penstock::{
@@ -113,7 +113,8 @@ pub(crate) fn read_binds(ruby: &Ruby, binds: RArray) -> Result<Vec<Bind>, Error>
                 "fd" => {
                     let number = from.get("fd")?;
                     Bind::Fd {
-                        fd: crate::fd::duplicate(ruby, number)?,
+                        fd: crate::fd::duplicate(number)
+                            .map_err(|error| refuse_descriptor(ruby, number, &error))?,
                         number,
                     }
                 }
@@ -121,6 +122,15 @@ pub(crate) fn read_binds(ruby: &Ruby, binds: RArray) -> Result<Vec<Bind>, Error>
             })
         })
         .collect()
+}
+
+fn refuse_descriptor(ruby: &Ruby, number: RawFd, error: &io::Error) -> Error {
+    let advice = match error.raw_os_error() {
+        Some(libc::EMFILE | libc::ENFILE) => "close some, or raise the limit (ulimit -n)",
+        _ => "bind to one that this process has inherited",
+    };
+    let text = format!("descriptor {number} cannot be used: {error}; {advice}");
+    configuration_error(ruby, text)
 }
 
 /// A policy by its name.

@@ -1,24 +1,19 @@
 //! Descriptors that cross between Ruby and Rust, and the unsafe code that this takes.
 
-use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
-
-use magnus::{Error, Ruby};
-
-use crate::error::configuration_error;
+use std::{
+    io,
+    os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd},
+};
 
 /// A duplicate of a descriptor that Ruby, or whoever started the process, owns.
 ///
 /// # Errors
-/// There is no such descriptor.
-pub(crate) fn duplicate(ruby: &Ruby, fd: RawFd) -> Result<OwnedFd, Error> {
-    let refuse = || configuration_error(ruby, format!("descriptor {fd} is not open"));
-    if fd < 0 {
-        return Err(refuse());
-    }
+/// There is no such descriptor, or no more can be opened.
+pub(crate) fn duplicate(fd: RawFd) -> io::Result<OwnedFd> {
     // SAFETY: fcntl takes any number and fails on one that is not open.
     let copy = unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 3) };
     if copy < 0 {
-        return Err(refuse());
+        return Err(io::Error::last_os_error());
     }
     // SAFETY: the descriptor was made by the call above and belongs to nobody else.
     Ok(unsafe { OwnedFd::from_raw_fd(copy) })

@@ -48,13 +48,14 @@ impl Lease {
     }
 
     /// To be called before the descriptor is closed: the connection is closed so that all that
-    /// was written arrives.
+    /// was written arrives. Where no more descriptors can be opened it is just closed.
     fn end(ruby: &Ruby, rb_self: &Self, number: RawFd) -> Result<(), Error> {
         let Some(lease) = rb_self.lease.get(ruby)?.lock().take() else {
             return Ok(());
         };
-        let duplicate = fd::duplicate(ruby, number)?;
-        if !fd::is_at_eof(&duplicate) {
+        if let Ok(duplicate) = fd::duplicate(number)
+            && !fd::is_at_eof(&duplicate)
+        {
             lease.linger(duplicate);
         }
         Ok(())

@@ -150,6 +150,15 @@ RSpec.describe "The end of a hijacked connection" do
     expect { io.write("late") }.to raise_error(IOError)
   end
 
+  it "is an ordinary close where no more descriptors can be opened" do
+    client, io = take_over(HijackHelper::KINDS["the client's TCP socket"])
+    io.write("bye")
+    expect(without_descriptors { io.close }).to be_nil
+    expect(io).to be_closed
+    expect(client.read_to_eof).to eq("bye")
+    eventually { server.server.stats[:connections].zero? }
+  end
+
   it "wakes a thread that reads when another closes" do
     client, io = take_over(HijackHelper::KINDS["the client's TCP socket"])
     reader = Thread.new { io.read }

@@ -117,6 +117,20 @@ RSpec.describe "Listeners" do
       expect(get(url, "/").status).to eq(200)
     end
 
+    # A server of one descriptor, in this process.
+    def start_on(number)
+      Penstock::Server.new(->(_env) {}, bind: "fd://#{number}", environment: "test").start
+    end
+
+    it "refuse a descriptor that is not open" do
+      expect { start_on(1_000_000) }.to raise_error(Penstock::ConfigurationError, /1000000.*Bad file descriptor.*inherited/)
+    end
+
+    it "tell when no more descriptors can be opened" do
+      number = listener.fileno
+      expect { without_descriptors { start_on(number) } }.to raise_error(Penstock::ConfigurationError, /Too many open files.*ulimit/)
+    end
+
     it "refuse a descriptor that is no socket" do
       server = spawn_server(config, args: ["-e", "production", "-b", "fd://7"], ready: nil, **{ 7 => File::NULL })
       expect(server.wait(ChildServer::BOOT_TIMEOUT).exitstatus).to eq(1)
