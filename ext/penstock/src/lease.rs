@@ -48,8 +48,12 @@ impl Lease {
     }
 
     /// To be called before the descriptor is closed: the connection is closed so that all that
-    /// was written arrives. Where no more descriptors can be opened it is just closed.
+    /// was written arrives. Where no more descriptors can be opened it is just closed; a forked
+    /// child only closes its copy, and the connection is the parent's.
     fn end(ruby: &Ruby, rb_self: &Self, number: RawFd) -> Result<(), Error> {
+        if !rb_self.lease.is_ours() {
+            return Ok(());
+        }
         let Some(lease) = rb_self.lease.get(ruby)?.lock().take() else {
             return Ok(());
         };

@@ -97,6 +97,16 @@ RSpec.describe "A fork of a process with a running server" do
     end
   end
 
+  it "lets the child close its copies of hijacked sockets, and the connections go on in the parent" do
+    child = forking_program('[$open["/hijack"].close, $open["/hijack"].closed?, sockets.size]')
+    hijacked = open_hijacked(child)
+    expect(fork_report(child)).to eq([nil, true, 0])
+    expect(hijacked.received).to eq("")
+    expect(get(child, "/close").body).to eq("closed")
+    expect(hijacked).to be_eof
+    expect_clean(child)
+  end
+
   # How a child may live and end, for all that it has inherited.
   {
     "ends at once" => "exit!(0)",
