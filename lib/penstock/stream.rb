@@ -46,7 +46,11 @@ module Penstock
     end
 
     # @return [String]
-    def inspect = "#<#{self.class} #{closed? ? "closed" : "open"}>"
+    def inspect
+      "#<#{self.class} #{closed? ? "closed" : "open"}>"
+    rescue ForkError
+      "#<#{self.class} of the parent process>"
+    end
 
     private
 

@@ -43,6 +43,10 @@ module Penstock
       status, headers, body = @app.call(env)
       Response.send(stream, status, headers, body) unless hijacked?(stream, status)
       settled = true
+    rescue ForkError => e
+      # The application has forked without a block, and this is the child: the request is the parent's to end.
+      forked = e
+      raise
     rescue Exception => e # rubocop:disable Lint/RescueException -- the thread outlives whatever the application raises.
       failure = e
       guard(env) do
@@ -50,8 +54,10 @@ module Penstock
         settled = true
       end
     ensure
-      break_off(stream) unless settled
-      finish(env, stream, body, [status, headers, failure])
+      unless forked
+        break_off(stream) unless settled
+        finish(env, stream, body, [status, headers, failure])
+      end
     end
 
     # After a full hijack what the application returns is ignored, but for the body's `close`.

@@ -69,6 +69,12 @@ RSpec.describe "A fork of a process with a running server" do
     "stream.close" => '$open["/stream"].close',
     "stream.close_read" => '$open["/stream"].close_read',
     "stream.close_write" => '$open["/stream"].close_write',
+    "stream.closed?" => '$open["/stream"].closed?',
+    "stream.answered?" => '$open["/stream"].answered?',
+    "stream.hijacked?" => '$open["/stream"].hijacked?',
+    "stream.finished?" => '$open["/stream"].finished?',
+    "stream.input_failure" => '$open["/stream"].input_failure',
+    "stream.head?" => '$open["/stream"].head?',
     "stream.on_close" => '$open["/stream"].on_close {}',
     "stream.slow_consumer=" => '$open["/stream"].slow_consumer = :raise',
     "stream.write_timeout=" => '$open["/stream"].write_timeout = 1',
@@ -169,6 +175,35 @@ RSpec.describe "A fork of a process with a running server" do
     expect(get(child, "/alive").body).to eq("alive")
     expect(child.output).to include("Penstock::ForkError")
     expect(client.received).to eq("")
+  end
+
+  it "without a block leaves the body and rack.response_finished to the parent" do
+    child = run_program(<<~RUBY)
+      body = Class.new do
+        def each = yield($pid ? "parent" : "child")
+        def close = puts("closed in \#{$pid ? "the parent" : "the child"};")
+      end
+      server = start(threads: 1) do |env|
+        case env["PATH_INFO"]
+        when "/fork"
+          env["rack.response_finished"] << ->(*) { puts("finished in \#{$pid ? "the parent" : "the child"};") }
+          $pid = fork
+          [200, {}, body.new]
+        else [200, {}, [Process.wait2($pid).last.inspect]]
+        end
+      end
+      server.wait
+    RUBY
+    expect(get(child, "/fork").body).to eq("parent")
+    expect(get(child, "/wait").body).to include("exit 1")
+    expect(child.output.scan(/(?:closed|finished) in .*;/)).to eq(["closed in the parent;", "finished in the parent;"])
+  end
+
+  it "lets the child look at its streams" do
+    child = forking_program('$open["/stream"].inspect')
+    open_stream(child)
+    expect(fork_report(child)).to include("parent")
+    expect_clean(child)
   end
 
   it "lets the port and the connections go with the parent, though the child lives" do
