@@ -39,7 +39,7 @@ RSpec.describe "A Ractor that calls into Penstock" do
   # What it tries: description => Ruby that makes a Ractor, and what comes of it.
   {
     "makes a server" => ["Ractor.new { Penstock::Server.new(->(_env) {}) }", /RemoteError.*Ractor::IsolationError: .*non-main Ractor/],
-    "makes an engine" => ["Ractor.new { Penstock::Engine.new({}, [], {}) }", /RemoteError.*Ractor::UnsafeError: .*not main ractor/],
+    "makes an engine" => ["Ractor.new { Penstock::Engine.new({}, [], {}, nil) }", /RemoteError.*Ractor::UnsafeError: .*not main ractor/],
     "adds a hook to the drain" => ["Ractor.new { Penstock.on_drain { nil } }", /RemoteError.*Ractor::IsolationError: .*non-main Ractor/],
     "wants a copy of a stream" =>
       ["Ractor.new($stream) { |stream| stream.write('x') }", /TypeError: allocator undefined for Penstock::Stream/],
