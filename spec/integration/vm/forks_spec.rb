@@ -63,6 +63,7 @@ RSpec.describe "A fork of a process with a running server" do
     "stream.write" => '$open["/stream"].write("by the child")',
     "stream <<" => '$open["/stream"] << "by the child"',
     "stream.write_nonblock" => '$open["/stream"].write_nonblock("by the child")',
+    "stream.flush" => '$open["/stream"].flush',
     "stream.read" => '$open["/upload"].read',
     "stream.readpartial" => '$open["/upload"].readpartial(1)',
     "stream.read_nonblock" => '$open["/upload"].read_nonblock(1)',
