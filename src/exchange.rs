@@ -5,258 +5,33 @@
 //! answered: dropped without an answer it is a 500, and dropped with its stream open it is a
 //! broken response.
 
+mod inner;
+
 use std::{
     fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    task::{Context, Poll, Waker},
+    sync::{Arc, atomic::Ordering},
+    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode, Version};
-use parking_lot::Mutex;
+use http::{HeaderMap, StatusCode, Version};
 
+pub(crate) use self::inner::Inner;
+use self::inner::{Answer, Hijack, Stage};
 use crate::{
-    connection::Connection,
     error::{Error, Kind, Result},
     hijack::Hijacked,
-    input::{BodyReader, Input},
-    log::AccessEntry,
+    input::Input,
     outbox::{Outbox, PendingWrite, Written},
     request::Request,
     response::{self, Body, Head},
-    server::Shared,
     socket::Address,
-    stream::Gone,
 };
-
-/// Numbers exchanges, of all servers of the process.
-static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 /// The application's half of an exchange.
 pub struct Exchange {
     pub(crate) inner: Arc<Inner>,
-}
-
-/// The half that both sides share.
-pub(crate) struct Inner {
-    pub(crate) server: Arc<Shared>,
-    pub(crate) connection: Arc<Connection>,
-    pub(crate) outbox: Outbox,
-    pub(crate) reader: BodyReader,
-    pub(crate) version: Version,
-    pub(crate) is_head: bool,
-    /// A streaming body (`call`, a partial hijack), not an enumerable one: see
-    /// [`Exchange::set_interactive`].
-    interactive: AtomicBool,
-    /// Empty unless there is an access log.
-    pub(crate) access: Mutex<Option<Box<AccessEntry>>>,
-    received: Instant,
-    state: Mutex<State>,
-}
-
-struct State {
-    stage: Stage,
-    request: Option<Request>,
-    input: Input,
-    answer: Answer,
-    /// The answer's body is what is written to the outbox.
-    streams: bool,
-    hijack: Hijack,
-    service: Option<Waker>,
-    /// A write time-out of this stream's own.
-    write_timeout: Option<Option<Duration>>,
-    claimed: Option<Instant>,
-    released: Option<Instant>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    Queued,
-    Claimed,
-    Withdrawn,
-}
-
-enum Answer {
-    None,
-    Given(Head, Body),
-    Taken,
-}
-
-enum Hijack {
-    None,
-    Wanted,
-    Given(Result<Hijacked>),
-    Waiting(Waker),
-    Taken,
-}
-
-impl Inner {
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "the one place where an exchange is put together"
-    )]
-    pub(crate) fn new(
-        server: Arc<Shared>,
-        connection: Arc<Connection>,
-        request: Request,
-        input: Input,
-        reader: BodyReader,
-        access: Option<Box<AccessEntry>>,
-        received: Instant,
-    ) -> Arc<Self> {
-        let config = &server.config;
-        let outbox = Outbox::new(
-            NEXT_ID.fetch_add(1, Ordering::Relaxed),
-            config.send_buffer_bytes,
-            config.slow_consumer,
-            server.wakeups.clone(),
-            server.ended.clone(),
-        );
-        Arc::new(Self {
-            outbox,
-            reader,
-            version: request.version,
-            is_head: request.method == Method::HEAD,
-            interactive: AtomicBool::new(false),
-            access: Mutex::new(access),
-            received,
-            state: Mutex::new(State {
-                stage: Stage::Queued,
-                request: Some(request),
-                input,
-                answer: Answer::None,
-                streams: false,
-                hijack: Hijack::None,
-                service: None,
-                write_timeout: None,
-                claimed: None,
-                released: None,
-            }),
-            server,
-            connection,
-        })
-    }
-
-    /// The answer, for the service; a wanted hijack is passed on to the connection.
-    pub(crate) fn poll_answer(&self, cx: &mut Context<'_>) -> Poll<(Head, Body)> {
-        let mut state = self.state.lock();
-        if let Answer::Given(..) = state.answer {
-            let Answer::Given(head, body) = std::mem::replace(&mut state.answer, Answer::Taken)
-            else {
-                unreachable!("looked at under the same lock");
-            };
-            return Poll::Ready((head, body));
-        }
-        if matches!(state.hijack, Hijack::Wanted | Hijack::Waiting(_)) {
-            self.connection.want_hijack();
-        }
-        state.service = Some(cx.waker().clone());
-        Poll::Pending
-    }
-
-    /// Takes the exchange back from the queue, if no thread has claimed it.
-    pub(crate) fn withdraw(&self) -> bool {
-        let mut state = self.state.lock();
-        if state.stage != Stage::Queued {
-            return false;
-        }
-        state.stage = Stage::Withdrawn;
-        state.request = None;
-        state.input = Input::Empty;
-        drop(state);
-        // Its places are others' now.
-        self.reader.release();
-        let queued = |exchange: &Exchange| std::ptr::eq(&*exchange.inner, self);
-        drop(self.server.queue.remove(queued));
-        true
-    }
-
-    /// Answers for a queue in which the exchange has waited too long.
-    pub(crate) fn answer_withdrawn(&self, status: StatusCode) {
-        let (head, body) = Head::error(status);
-        let service = {
-            let mut state = self.state.lock();
-            state.answer = Answer::Given(head, body);
-            state.service.take()
-        };
-        if let Some(service) = service {
-            service.wake();
-        }
-    }
-
-    /// Notes that the client has gone, on every side that may wait for it.
-    pub(crate) fn set_gone(&self, gone: Gone) {
-        self.outbox.set_gone(gone);
-        self.withdraw();
-        self.give_hijacked(Err(gone.to_error()));
-    }
-
-    /// Hands over the socket that was asked for. The task of the connection does not come again.
-    pub(crate) fn give_hijacked(&self, hijacked: Result<Hijacked>) {
-        self.outbox.forget_reader();
-        let waiter = {
-            let mut state = self.state.lock();
-            state.service = None;
-            match std::mem::replace(&mut state.hijack, Hijack::None) {
-                Hijack::Wanted => {
-                    state.hijack = Hijack::Given(hijacked);
-                    None
-                }
-                Hijack::Waiting(waker) => {
-                    state.hijack = Hijack::Given(hijacked);
-                    Some(waker)
-                }
-                other => {
-                    state.hijack = other;
-                    None
-                }
-            }
-        };
-        if let Some(waiter) = waiter {
-            waiter.wake();
-        }
-    }
-
-    /// Logs that the application wrote more than its content-length announced.
-    pub(crate) fn tell_cut(&self) {
-        self.server
-            .log
-            .warn("the application's response was cut: it is longer than its content-length");
-    }
-
-    /// Whether the answer's body is what is written to the outbox.
-    pub(crate) fn streams(&self) -> bool {
-        self.state.lock().streams
-    }
-
-    /// Whether a FIN behind the head means that the client has left.
-    pub(crate) fn is_interactive(&self) -> bool {
-        self.interactive.load(Ordering::Relaxed)
-    }
-
-    /// How long a write may make no progress.
-    pub(crate) fn write_timeout(&self) -> Option<Duration> {
-        self.state
-            .lock()
-            .write_timeout
-            .unwrap_or(self.server.config.write_timeout)
-    }
-
-    /// Seconds of waiting for a thread, and in the application's hands, as far as they have run.
-    pub(crate) fn times(&self) -> (Duration, Duration) {
-        let state = self.state.lock();
-        let now = Instant::now();
-        let claimed = state.claimed.unwrap_or(now);
-        let released = state.released.unwrap_or(now);
-        (
-            claimed.saturating_duration_since(self.received),
-            released.saturating_duration_since(claimed),
-        )
-    }
 }
 
 impl Exchange {
@@ -560,11 +335,5 @@ impl fmt::Debug for Exchange {
         f.debug_struct("Exchange")
             .field("id", &self.id())
             .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Inner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Inner").finish_non_exhaustive()
     }
 }

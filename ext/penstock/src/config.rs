@@ -9,7 +9,7 @@ use penstock::{
     log::Level,
 };
 
-use crate::{env::Network, error::configuration_error};
+use crate::{error::configuration_error, network::Network};
 
 /// What the extension itself needs of the settings.
 pub(crate) struct Options {

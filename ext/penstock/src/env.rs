@@ -2,132 +2,22 @@
 //! which only what differs is set. The template has every key that is always there, so that the
 //! duplicate does not grow. Keys are frozen strings made once.
 
-use std::{
-    cell::RefCell,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
-    str::FromStr,
-};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header};
 use magnus::{
-    Error, RHash, RString, Ruby, Value, gc,
+    Error, RHash, RString, Ruby, Value,
     prelude::*,
-    rb_sys::{AsRawValue, FromRawValue, protect},
-    value::Opaque,
+    rb_sys::{AsRawValue, protect},
 };
 use penstock::{exchange::Exchange, request::Request, socket::Address};
 use rb_sys::VALUE;
 
-use crate::strings::{Text, field_key};
-
-/// An address range whose members are trusted.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Network {
-    /// Addresses that share their first bits.
-    Ip(IpAddr, u8),
-    /// Whoever can reach a Unix socket.
-    Unix,
-}
-
-impl FromStr for Network {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        if text == "unix" {
-            return Ok(Network::Unix);
-        }
-        let (address, bits) = text.split_once('/').unwrap_or((text, ""));
-        let address: IpAddr = address.parse().map_err(|_| ())?;
-        let all = if address.is_ipv4() { 32 } else { 128 };
-        let bits = if bits.is_empty() {
-            all
-        } else {
-            bits.parse().map_err(|_| ())?
-        };
-        if bits <= all {
-            Ok(Network::Ip(address, bits))
-        } else {
-            Err(())
-        }
-    }
-}
-
-impl Network {
-    fn contains(&self, peer: Address) -> bool {
-        match (self, peer) {
-            (Network::Unix, Address::Unix) => true,
-            (Network::Ip(network, bits), Address::Ip(peer)) => {
-                same_prefix(*network, peer.ip(), *bits)
-            }
-            _ => false,
-        }
-    }
-}
-
-fn same_prefix(a: IpAddr, b: IpAddr, bits: u8) -> bool {
-    let (a, b, width) = match (a, b.to_canonical()) {
-        (IpAddr::V4(a), IpAddr::V4(b)) => (a.to_bits().into(), b.to_bits().into(), 32),
-        (IpAddr::V6(a), IpAddr::V6(b)) => (a.to_bits(), b.to_bits(), 128),
-        _ => return false,
-    };
-    let differ: u128 = a ^ b;
-    bits == 0 || differ >> (width - bits) == 0
-}
-
-/// The parts of env that requests share: the server's template, and the same with the name and
-/// the port that the last request has asked for, since most ask for the same.
-pub(crate) struct Templates {
-    base: Opaque<RHash>,
-    recent: RefCell<Option<(Vec<u8>, Opaque<RHash>)>>,
-}
-
-impl Templates {
-    pub(crate) fn new(base: RHash) -> Self {
-        Self {
-            base: base.into(),
-            recent: RefCell::new(None),
-        }
-    }
-
-    pub(crate) fn mark(&self, marker: &gc::Marker) {
-        marker.mark(self.base);
-        if let Some((_, hash)) = &*self.recent.borrow() {
-            marker.mark(*hash);
-        }
-    }
-
-    /// A template with SERVER_NAME and SERVER_PORT from the Host field of a request.
-    ///
-    /// # Errors
-    /// Ruby is out of memory.
-    fn for_host(&self, ruby: &Ruby, host: &[u8]) -> Result<RHash, Error> {
-        if let Some((recent, hash)) = &*self.recent.borrow()
-            && recent == host
-        {
-            return Ok(ruby.get_inner(*hash));
-        }
-        let hash = duplicate(ruby, ruby.get_inner(self.base))?;
-        let (name, port) = split_host(host);
-        let port = if port.is_empty() { b"80" } else { port };
-        hash.aset(Text::ServerName.get(ruby), frozen(ruby, name))?;
-        hash.aset(Text::ServerPort.get(ruby), frozen(ruby, port))?;
-        *self.recent.borrow_mut() = Some((host.to_vec(), hash.into()));
-        Ok(hash)
-    }
-}
-
-fn duplicate(ruby: &Ruby, hash: RHash) -> Result<RHash, Error> {
-    // SAFETY: a Hash is duplicated with the lock held; the result is a Hash.
-    let copy = unsafe { Value::from_raw(rb_sys::rb_hash_dup(hash.as_raw())) };
-    RHash::from_value(copy)
-        .ok_or_else(|| Error::new(ruby.exception_type_error(), "the env template is no Hash"))
-}
-
-fn frozen(ruby: &Ruby, bytes: &[u8]) -> RString {
-    let string = ruby.str_from_slice(bytes);
-    string.freeze();
-    string
-}
+use crate::{
+    network::Network,
+    strings::{Text, field_key},
+    template::{Templates, duplicate, split_host},
+};
 
 /// How many fields wait at the most to be set together.
 const PENDING: usize = 32;
@@ -397,15 +287,6 @@ fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item =
         .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
         .map(<[u8]>::trim_ascii)
         .filter(|token| !token.is_empty())
-}
-
-/// Host and port; the brackets of IPv6 stay.
-fn split_host(host: &[u8]) -> (&[u8], &[u8]) {
-    let colon = host.iter().rposition(|byte| *byte == b':');
-    match colon {
-        Some(colon) if !host[colon..].contains(&b']') => (&host[..colon], &host[colon + 1..]),
-        _ => (host, b""),
-    }
 }
 
 /// The protocols that a request offers to switch to, as they were written: where Connection

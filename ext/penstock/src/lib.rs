@@ -13,10 +13,12 @@ mod guarded;
 mod gvl;
 mod lease;
 mod memory;
+mod network;
 mod response;
 mod server;
 mod stream;
 mod strings;
+mod template;
 
 use magnus::{Error, Ruby};
 

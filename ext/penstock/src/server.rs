@@ -11,12 +11,13 @@ use penstock::{exchange::Exchange, input::Input, log::Level, queue::Sleeper, ser
 
 use crate::{
     config::{self, Options},
-    env::{self, Env, Templates},
+    env::{self, Env},
     error, fd,
     guarded::Guarded,
     gvl::{self, Wait},
     stream::{self, Stream},
     strings::Text,
+    template::Templates,
 };
 
 /// Names of fields that could not be sent, each told once; so many of them at the most.
