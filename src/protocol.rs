@@ -1,7 +1,7 @@
 //! HTTP/1: drives hyper over a connection, and what hyper leaves to us around it. The rules for
 //! a single request are in [`service`](crate::service).
 
-use std::{convert::Infallible, future::poll_fn, pin::Pin, sync::Arc, task::Poll};
+use std::{future::poll_fn, pin::Pin, sync::Arc, task::Poll};
 
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
@@ -66,10 +66,7 @@ async fn run(connection: &Arc<Connection>) -> (Outcome, Bytes) {
         if let Some(outcome) = rest(connection, &mut timer).await {
             return (outcome, Bytes::new());
         }
-        let service = hyper::service::service_fn(|request| {
-            let connection = connection.clone();
-            async move { Ok::<_, Infallible>(service::handle(connection, request).await) }
-        });
+        let service = hyper::service::service_fn(|request| service::handle(connection, request));
         let config = &connection.server.config;
         let mut builder = http1::Builder::new();
         builder

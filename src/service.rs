@@ -1,7 +1,7 @@
 //! One request on a connection: judge the head, receive the body where it has to be whole,
 //! queue the exchange, and turn the application's answer into hyper's.
 
-use std::{future::poll_fn, sync::Arc, time::Instant};
+use std::{convert::Infallible, future::poll_fn, pin::Pin, sync::Arc, time::Instant};
 
 use http::{HeaderValue, Response, StatusCode, Version, header, request::Parts};
 use http_body::Body as _;
@@ -22,71 +22,135 @@ use crate::{
     stats::Counters,
 };
 
+/// A response that the server gives itself, instead of the application's.
+type Refusal = Box<Response<Outgoing>>;
+
 /// Answers one request; a connection that the application takes over is never answered here.
-pub(crate) async fn handle(
-    connection: Arc<Connection>,
+/// What can be done at once is done before the future is made, which every connection keeps
+/// room for.
+pub(crate) fn handle(
+    connection: &Arc<Connection>,
     request: http::Request<Incoming>,
-) -> Response<Outgoing> {
+) -> impl Future<Output = Result<Response<Outgoing>, Infallible>> + use<> {
     let received = Instant::now();
     let (parts, body) = request.into_parts();
     let has_body = !body.is_end_stream();
     let last = connection.request_begins(has_body);
-    let body = has_body.then(|| RequestBody::new(body, connection.clone()));
-    let server = connection.server.clone();
-    let version = parts.version;
+    let server = &connection.server;
     let access = server.log.has_access().then(|| {
         let Parts { method, uri, .. } = &parts;
-        Box::new(AccessEntry::new(connection.peer, method, uri, version))
+        Box::new(AccessEntry::new(
+            connection.peer,
+            method,
+            uri,
+            parts.version,
+        ))
     });
-    if let Err(status) = request::check(&parts, &server.config) {
-        return refuse(connection, version, access, status, has_body);
-    }
-    let (input, reader) = match receive(&connection, &parts, body).await {
-        Ok(input) => input,
-        Err(status) => return refuse(connection, version, access, status, true),
-    };
-    let request = Request::new(parts);
-    let inner = Inner::new(
-        server.clone(),
-        connection.clone(),
-        request,
-        input,
-        reader,
+    let checked = request::check(&parts, &server.config);
+    let arrival = Arrival {
+        connection: connection.clone(),
+        parts,
         access,
         received,
-    );
-    connection.set_current(inner.clone());
-    Counters::add(&server.counters.requests);
-    let exchange = Exchange {
-        inner: inner.clone(),
     };
-    match server.queue.push_quietly(exchange) {
-        // Woken behind the tasks that are ready now: they may have more for it.
-        Ok(Some(worker)) => server.wakeups.wake(worker),
-        Ok(None) => {}
-        Err(PushError::Full(exchange) | PushError::Closed(exchange)) => {
-            exchange.inner.withdraw();
-            let access = inner.access.lock().take();
-            let unread = !inner.reader.is_complete();
-            return refuse(
-                connection,
-                version,
-                access,
-                StatusCode::SERVICE_UNAVAILABLE,
-                unread,
-            );
+    let begun = match checked {
+        Err(status) => Begun::Now(Err(arrival.refuse(status, has_body))),
+        Ok(()) if has_body => {
+            let body = RequestBody::new(body, connection.clone());
+            Begun::Later(Box::pin(arrival.receive(body)))
+        }
+        Ok(()) => {
+            let reader = BodyReader::ended(Limits::new(&server.config));
+            Begun::Now(arrival.queue(Input::Empty, reader))
+        }
+    };
+    async move {
+        let inner = match begun {
+            Begun::Now(inner) => inner,
+            Begun::Later(receiving) => receiving.await,
+        };
+        Ok(match inner {
+            Ok(inner) => answer(inner, last).await,
+            Err(refusal) => *refusal,
+        })
+    }
+}
+
+/// How far a request has come without waiting.
+enum Begun<F> {
+    Now(Result<Arc<Inner>, Refusal>),
+    /// Its body has to be received first.
+    Later(Pin<Box<F>>),
+}
+
+/// A request that no exchange was made of yet.
+struct Arrival {
+    connection: Arc<Connection>,
+    parts: Parts,
+    access: Option<Box<AccessEntry>>,
+    received: Instant,
+}
+
+impl Arrival {
+    /// Receives the body, as far as the application does not read it itself, and queues.
+    async fn receive(self, body: RequestBody) -> Result<Arc<Inner>, Refusal> {
+        match receive_body(&self.connection, &self.parts, body).await {
+            Ok((input, reader)) => self.queue(input, reader),
+            Err(status) => Err(self.refuse(status, true)),
         }
     }
+
+    /// Puts the request into the queue for the application.
+    fn queue(self, input: Input, reader: BodyReader) -> Result<Arc<Inner>, Refusal> {
+        let Self {
+            connection,
+            parts,
+            access,
+            received,
+        } = self;
+        let server = connection.server.clone();
+        let version = parts.version;
+        let request = Request::new(parts);
+        let inner = Inner::new(connection, request, input, reader, access, received);
+        inner.connection.set_current(inner.clone());
+        Counters::add(&server.counters.requests);
+        let exchange = Exchange {
+            inner: inner.clone(),
+        };
+        match server.queue.push_quietly(exchange) {
+            // Woken behind the tasks that are ready now: they may have more for it.
+            Ok(Some(worker)) => server.wakeups.wake(worker),
+            Ok(None) => {}
+            Err(PushError::Full(exchange) | PushError::Closed(exchange)) => {
+                exchange.inner.withdraw();
+                let access = inner.access.lock().take();
+                let unread = !inner.reader.is_complete();
+                let connection = inner.connection.clone();
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                return Err(refuse(connection, version, access, status, unread));
+            }
+        }
+        Ok(inner)
+    }
+
+    fn refuse(self, status: StatusCode, unread: bool) -> Refusal {
+        let version = self.parts.version;
+        refuse(self.connection, version, self.access, status, unread)
+    }
+}
+
+/// Waits for what the application answers.
+async fn answer(inner: Arc<Inner>, last: bool) -> Response<Outgoing> {
     let (head, body) = poll_fn(|cx| inner.poll_answer(cx)).await;
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
         if !matches!(body, Body::Stream) {
             inner.outbox.finish();
         }
-        connection.want_upgrade(head);
+        inner.connection.want_upgrade(head);
         // The connection leaves hyper's hands before it asks again.
         return std::future::pending().await;
     }
-    respond(connection, inner, head, body, last)
+    respond(inner, head, body, last)
 }
 
 fn refuse(
@@ -95,7 +159,7 @@ fn refuse(
     access: Option<Box<AccessEntry>>,
     status: StatusCode,
     unread: bool,
-) -> Response<Outgoing> {
+) -> Refusal {
     Counters::add(&connection.server.counters.refused);
     if unread {
         connection.linger_on_close();
@@ -109,16 +173,11 @@ fn refuse(
         status: status.as_u16(),
         close_delimited: false,
     };
-    build(version, head, body, report)
+    Box::new(build(version, head, body, report))
 }
 
-fn respond(
-    connection: Arc<Connection>,
-    exchange: Arc<Inner>,
-    mut head: Head,
-    body: Body,
-    last: bool,
-) -> Response<Outgoing> {
+fn respond(exchange: Arc<Inner>, mut head: Head, body: Body, last: bool) -> Response<Outgoing> {
+    let connection = exchange.connection.clone();
     head.close |= last;
     let version = exchange.version;
     // A body that is unread when the answer is there may still be on its way.
@@ -168,27 +227,13 @@ fn build(version: Version, head: Head, body: Body, report: Report) -> Response<O
 
 /// Where the application is called with the body whole, it is received here; where waiting
 /// would be wrong, the application reads it as it comes, on one of the threads that may wait.
-async fn receive(
-    connection: &Connection,
-    parts: &Parts,
-    body: Option<RequestBody>,
-) -> Result<(Input, BodyReader), StatusCode> {
-    let limits = Limits::new(&connection.server.config);
-    let Some(body) = body else {
-        return Ok((Input::Empty, BodyReader::ended(limits)));
-    };
-    // In a box: most requests have no body, and what it takes would make every task larger.
-    Box::pin(receive_body(connection, parts, body, limits)).await
-}
-
 async fn receive_body(
     connection: &Connection,
     parts: &Parts,
     mut body: RequestBody,
-    limits: Limits,
 ) -> Result<(Input, BodyReader), StatusCode> {
-    let server = &connection.server;
-    let config = &server.config;
+    let config = &connection.server.config;
+    let limits = Limits::new(config);
     let expects_continue = parts
         .headers
         .get(header::EXPECT)

@@ -16,6 +16,9 @@ module Penstock
     def send(stream, status, headers, body)
       headers = fields(headers)
       hijack = headers["rack.hijack"]
+      # The frequent case. Where no body may follow, respond_full sends none.
+      return stream.respond_full(status, headers, body) if body.instance_of?(Array) && !hijack
+
       if bodiless?(stream, status)
         stream.respond_full(status, headers, nil)
       elsif hijack.respond_to?(:call)

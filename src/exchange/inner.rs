@@ -88,12 +88,7 @@ pub(super) enum Hijack {
 }
 
 impl Inner {
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "the one place where an exchange is put together"
-    )]
     pub(crate) fn new(
-        server: Arc<Shared>,
         connection: Arc<Connection>,
         request: Request,
         input: Input,
@@ -101,6 +96,7 @@ impl Inner {
         access: Option<Box<AccessEntry>>,
         received: Instant,
     ) -> Arc<Self> {
+        let server = connection.server.clone();
         let config = &server.config;
         let outbox = Outbox::new(
             NEXT_ID.fetch_add(1, Ordering::Relaxed),

@@ -100,7 +100,8 @@ impl Stream {
             .map_err(|error| error::to_ruby(ruby, &error))
     }
 
-    /// `respond_full(status, headers, chunks)`: an Array of Strings, or nil for no body.
+    /// `respond_full(status, headers, chunks)`: an Array of Strings, or nil for no body. None is
+    /// sent behind a HEAD, nor with a status that has none (RFC 9110 section 6.4.1).
     fn respond_full(
         ruby: &Ruby,
         rb_self: &Self,
@@ -109,9 +110,10 @@ impl Stream {
         chunks: Option<RArray>,
     ) -> Result<(), Error> {
         let head = rb_self.head(ruby, status, headers)?;
+        let bodiless = !head.allows_body() || rb_self.exchange(ruby)?.is_head();
         let body = match chunks {
-            Some(chunks) => Body::Full(concatenate(ruby, chunks)?.into()),
-            None => Body::Empty,
+            Some(chunks) if !bodiless => Body::Full(concatenate(ruby, chunks)?.into()),
+            _ => Body::Empty,
         };
         rb_self.respond(ruby, head, body)
     }
