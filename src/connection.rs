@@ -30,6 +30,8 @@ pub(crate) struct State {
     pub(crate) since: Instant,
     /// Bytes received when the phase began.
     pub(crate) received_before: u64,
+    /// Bytes received when that number was last seen to grow, and when that was.
+    pub(crate) heard: (u64, Instant),
     pub(crate) current: Option<Arc<Inner>>,
     takeover: Option<Takeover>,
     /// The task of the connection.
@@ -78,6 +80,14 @@ pub(crate) enum Order {
     Stop,
 }
 
+/// What the task of a connection finds behind hyper's turn.
+pub(crate) enum Look {
+    /// hyper has to let go.
+    Takeover,
+    /// The exchange under way, if there is one.
+    Exchange(Option<Arc<Inner>>),
+}
+
 /// Why a connection leaves hyper's hands.
 pub(crate) enum Takeover {
     /// For the application's own HTTP/1.1.
@@ -97,6 +107,7 @@ impl Connection {
             phase: Phase::Fresh,
             since: Instant::now(),
             received_before: 0,
+            heard: (0, Instant::now()),
             current: None,
             takeover: None,
             waker: None,
@@ -121,7 +132,7 @@ impl Connection {
 
     /// Enters a phase.
     pub(crate) fn enter(&self, phase: Phase) {
-        self.state.lock().enter(phase, &self.io);
+        self.state.lock().enter(phase, &self.io, Instant::now());
     }
 
     /// hyper's state is gone until the client speaks.
@@ -130,24 +141,24 @@ impl Connection {
         self.server.note_rested();
     }
 
-    /// A head was parsed; `has_body`: a body follows, whose end is told by
+    /// A head was parsed, just `now`; `has_body`: a body follows, whose end is told by
     /// [`Connection::body_ended`]. Returns whether the connection ends with this request.
-    pub(crate) fn request_begins(&self, has_body: bool) -> bool {
+    pub(crate) fn request_begins(&self, has_body: bool, now: Instant) -> bool {
         let mut state = self.state.lock();
         state.requests += 1;
         state.resting = false;
         state.uploading = has_body;
         state.answered = false;
-        state.enter(Phase::Body, &self.io);
+        state.enter(Phase::Body, &self.io, now);
         let max = self.server.config.max_requests_per_connection;
         max.is_some_and(|max| state.requests >= max) || state.order >= Order::Drain
     }
 
-    /// From now on the connection works for `exchange`.
-    pub(crate) fn set_current(&self, exchange: Arc<Inner>) {
+    /// From `now` on the connection works for `exchange`.
+    pub(crate) fn set_current(&self, exchange: Arc<Inner>, now: Instant) {
         let mut state = self.state.lock();
         state.current = Some(exchange);
-        state.enter(Phase::Queued, &self.io);
+        state.enter(Phase::Queued, &self.io, now);
     }
 
     /// A thread has claimed the exchange.
@@ -185,7 +196,7 @@ impl Connection {
             state.phase = Phase::Busy;
             state.answered = true;
         } else {
-            state.enter(Phase::Idle, &self.io);
+            state.enter(Phase::Idle, &self.io, Instant::now());
         }
         drop(state);
         if let Some(exchange) = &report.exchange {
@@ -229,7 +240,7 @@ impl Connection {
             if !(state.phase == Phase::Busy && state.answered) {
                 return;
             }
-            state.enter(Phase::Idle, &self.io);
+            state.enter(Phase::Idle, &self.io, Instant::now());
             state.waker.clone()
         };
         if let Some(waker) = waker {
@@ -312,11 +323,6 @@ impl Connection {
         }
     }
 
-    /// Whether hyper has to let go.
-    pub(crate) fn wants_takeover(&self) -> bool {
-        self.state.lock().takeover.is_some()
-    }
-
     /// Why hyper had to let go, and for which exchange.
     pub(crate) fn take_takeover(&self) -> Option<(Takeover, Option<Arc<Inner>>)> {
         let mut state = self.state.lock();
@@ -367,14 +373,20 @@ impl Connection {
         }
     }
 
-    /// Notes bytes that have come while nothing was under way: the next head has begun.
-    pub(crate) fn note_received(&self) {
+    /// What has become of the connection at hyper's turn. Bytes that have come while nothing was
+    /// under way are the next head, which has begun.
+    pub(crate) fn look(&self) -> Look {
         let mut state = self.state.lock();
         if matches!(state.phase, Phase::Fresh | Phase::Idle)
             && self.io.received() > state.received_before
         {
-            state.enter(Phase::Head, &self.io);
+            state.enter(Phase::Head, &self.io, Instant::now());
             state.resting = false;
+        }
+        if state.takeover.is_some() {
+            Look::Takeover
+        } else {
+            Look::Exchange(state.current.clone())
         }
     }
 
@@ -392,9 +404,9 @@ impl Connection {
 }
 
 impl State {
-    fn enter(&mut self, phase: Phase, io: &io::Shared) {
+    fn enter(&mut self, phase: Phase, io: &io::Shared, now: Instant) {
         self.phase = phase;
-        self.since = Instant::now();
+        self.since = now;
         self.received_before = io.received();
     }
 }

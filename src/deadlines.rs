@@ -34,32 +34,46 @@ pub(crate) enum Expired {
 }
 
 impl Connection {
+    /// When to look again whether the client takes what waits for it.
+    fn stalled(&self, now: Instant) -> Result<Option<Instant>, Expired> {
+        if !self.io.is_blocked() {
+            return Ok(None);
+        }
+        let config = &self.server.config;
+        let write_timeout = match self.current() {
+            Some(exchange) => exchange.write_timeout(),
+            None => config.write_timeout,
+        };
+        self.io
+            .stalled(now, write_timeout, config.min_write_rate)
+            .map_err(|()| Expired::Stalled)
+    }
+
     /// When to look at the time-outs again.
     ///
     /// # Errors
     /// One has struck.
     pub(crate) fn next_deadline(&self, now: Instant) -> Result<Option<Instant>, Expired> {
         let config = &self.server.config;
-        let (phase, since, received_before, resting, current) = {
+        let received = self.io.received();
+        let (phase, since, received_before, resting, heard) = {
             let mut state = self.state.lock();
             // A client that still reads the last response is not idle.
             if state.phase == Phase::Idle && !self.io.is_flushed() {
                 state.since = now;
+            }
+            if state.heard.0 != received {
+                state.heard = (received, now);
             }
             (
                 state.phase,
                 state.since,
                 state.received_before,
                 state.resting,
-                state.current.clone(),
+                state.heard.1,
             )
         };
-        let write_timeout = match &current {
-            Some(exchange) => exchange.write_timeout(),
-            None => config.write_timeout,
-        };
-        let stalled = self.io.stalled(now, write_timeout, config.min_write_rate);
-        let stalled = stalled.map_err(|()| Expired::Stalled)?;
+        let stalled = self.stalled(now)?;
         let (timeout, expired, from) = match phase {
             Phase::Fresh => (config.first_byte_timeout, Expired::Silently, since),
             Phase::Idle => (config.keep_alive_timeout, Expired::Silently, since),
@@ -71,7 +85,7 @@ impl Connection {
             Phase::Body => (
                 config.body_timeout,
                 Expired::With(StatusCode::REQUEST_TIMEOUT),
-                since.max(self.io.last_received()),
+                since.max(heard),
             ),
             Phase::Queued => (config.queue_timeout, Expired::InQueue, since),
             Phase::Busy => return Ok(stalled),
@@ -91,7 +105,7 @@ impl Connection {
             && let Some(rate) = config.min_body_rate
         {
             let elapsed = now - since;
-            let received = self.io.received() - received_before;
+            let received = received - received_before;
             if elapsed >= RATE_GRACE && (received as f64) < rate as f64 * elapsed.as_secs_f64() {
                 return Err(expired);
             }

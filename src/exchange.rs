@@ -76,7 +76,7 @@ impl Exchange {
 
     /// How long the exchange has waited for a thread.
     pub fn queue_time(&self) -> Duration {
-        self.inner.times().0
+        self.inner.queue_time()
     }
 
     /// Whether interim responses can reach the client: HTTP/1.0 has none.
@@ -126,12 +126,12 @@ impl Exchange {
 
     /// Whether an answer was given.
     pub fn is_answered(&self) -> bool {
-        !matches!(self.inner.state.lock().answer, Answer::None)
+        self.inner.state.lock().is_answered()
     }
 
     /// Whether the socket was asked for.
     pub fn is_hijacked(&self) -> bool {
-        !matches!(self.inner.state.lock().hijack, Hijack::None)
+        self.inner.state.lock().is_hijacked()
     }
 
     /// Sends a 103 with `fields`, before there is an answer; else nothing.
@@ -269,20 +269,37 @@ impl Exchange {
 
     /// The application's `call` is over and its thread is free. What is unread of the request
     /// is discarded, unless a stream is still open and may read it. A stream whose socket was
-    /// taken over has ended: whoever waits for its end is told.
-    pub fn release(&self) {
-        self.inner.state.lock().released = Some(Instant::now());
+    /// taken over has ended: whoever waits for its end is told. Returns what may come yet.
+    pub fn release(&self) -> Rest {
+        let (answered, hijacked, streams) = {
+            let mut state = self.inner.state.lock();
+            if self.inner.server.log.has_access() {
+                state.released = Some(Instant::now());
+            }
+            (state.is_answered(), state.is_hijacked(), state.streams)
+        };
         self.inner.reader.release();
-        if self.is_hijacked() {
+        if hijacked {
             self.inner.outbox.finish();
         }
-        if !self.is_streaming() {
+        let streaming = streams && !self.inner.outbox.is_closed();
+        if !streaming {
             self.discard_input();
+        }
+        if streaming || hijacked {
+            Rest::Open
+        } else if answered && !streams && !self.inner.outbox.is_watched() {
+            Rest::Nothing
+        } else {
+            Rest::End
         }
     }
 
     /// Gives the rest of the request body up.
     pub fn discard_input(&self) {
+        if !self.inner.reader.is_live() {
+            return;
+        }
         let server = &self.inner.server;
         if let Some(runtime) = server.runtime() {
             self.inner
@@ -290,40 +307,42 @@ impl Exchange {
                 .discard(&runtime, server.config.linger_timeout);
         }
     }
+}
 
-    /// Whether nothing more can come of the exchange for the application: it has answered with
-    /// a whole body, and nobody has asked to be told of the end.
-    pub fn is_over(&self) -> bool {
-        self.is_answered()
-            && !self.inner.streams()
-            && !self.is_hijacked()
-            && !self.inner.outbox.is_watched()
-    }
-
-    /// Whether a streaming response is under way.
-    pub fn is_streaming(&self) -> bool {
-        self.inner.streams() && !self.inner.outbox.is_closed()
-    }
+/// What may come of an exchange when the application's `call` is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rest {
+    /// It is streaming, or its connection was taken over.
+    Open,
+    /// Its end is still to be told.
+    End,
+    /// It was answered with a whole body, and nobody has asked to be told of the end.
+    Nothing,
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        if self.inner.state.lock().stage != Stage::Claimed {
-            return;
-        }
-        if !self.is_answered() && !self.is_hijacked() {
+        let (answered, hijacked, streams) = {
+            let state = self.inner.state.lock();
+            if state.stage != Stage::Claimed {
+                return;
+            }
+            (state.is_answered(), state.is_hijacked(), state.streams)
+        };
+        if !answered && !hijacked {
             let (head, body) = Head::error(StatusCode::INTERNAL_SERVER_ERROR);
             // Answered in between: then there is nothing to say.
             let _ = self.respond(head, body);
-        } else if self.is_streaming() && !self.inner.outbox.is_full() {
+        } else if streams && !self.inner.outbox.is_closed() && !self.inner.outbox.is_full() {
             self.inner.server.log.warn(
                 "a stream was lost: nothing refers to it any more and it was not closed; \
                  its response was broken off",
             );
             self.inner.outbox.abort();
         }
-        // Whoever waits for the end of a stream that was never one, behind a hijack, is told.
-        if !self.is_over() {
+        // Whoever waits for the end of a stream that was never one, behind a hijack, is told; of
+        // a whole body the connection tells.
+        if !answered || streams || hijacked {
             self.inner.outbox.finish();
         }
         self.discard_input();

@@ -5,7 +5,10 @@ use std::{
     fmt,
     fs::File,
     future::poll_fn,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -48,6 +51,8 @@ pub enum Input {
 /// A request body that the application reads as it comes.
 pub(crate) struct BodyReader {
     state: Mutex<State>,
+    /// Whether it has ever had something to read.
+    live: AtomicBool,
     limits: Limits,
 }
 
@@ -121,6 +126,7 @@ impl BodyReader {
         };
         Self {
             state: Mutex::new(state),
+            live: AtomicBool::new(true),
             limits,
         }
     }
@@ -140,8 +146,14 @@ impl BodyReader {
         };
         Self {
             state: Mutex::new(state),
+            live: AtomicBool::new(false),
             limits,
         }
+    }
+
+    /// Whether there is, or was, something to read.
+    pub(crate) fn is_live(&self) -> bool {
+        self.live.load(Ordering::Relaxed)
     }
 
     /// From now on what comes behind the 101 is the input: what is fed to the inbox that is
@@ -152,6 +164,7 @@ impl BodyReader {
             return inbox.clone();
         }
         let inbox = Arc::new(Inbox::default());
+        self.live.store(true, Ordering::Relaxed);
         state.source = Source::Raw(inbox.clone());
         inbox
     }
@@ -256,7 +269,7 @@ impl BodyReader {
 
     /// Whether the client has sent all of its body: else something may still be on its way.
     pub(crate) fn is_complete(&self) -> bool {
-        self.state.lock().complete
+        !self.is_live() || self.state.lock().complete
     }
 
     /// The trailers that came behind the body.
@@ -274,6 +287,9 @@ impl BodyReader {
 
     /// Gives the place among the exchanges with unfinished bodies up: no thread waits any more.
     pub(crate) fn release(&self) {
+        if !self.is_live() {
+            return;
+        }
         self.state.lock().permit = None;
     }
 

@@ -9,7 +9,10 @@ use std::{
     io,
     mem::MaybeUninit,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -39,6 +42,26 @@ pub(crate) struct Io(pub(crate) Arc<Shared>);
 #[derive(Debug)]
 pub(crate) struct Shared {
     state: Mutex<State>,
+    facts: Facts,
+}
+
+/// What the connection's task asks at every turn. Only the I/O thread changes it, so that it is
+/// read without a lock.
+#[derive(Debug, Default)]
+struct Facts {
+    received: AtomicU64,
+    sent: AtomicU64,
+    /// Something of hyper's is half-written.
+    unflushed: AtomicBool,
+    eof: AtomicBool,
+    /// The client has not taken all that waits for it.
+    blocked: AtomicBool,
+}
+
+impl Facts {
+    fn add(counter: &AtomicU64, bytes: usize) {
+        counter.store(counter.load(Relaxed) + bytes as u64, Relaxed);
+    }
 }
 
 #[derive(Debug)]
@@ -47,16 +70,10 @@ struct State {
     socket: Option<Socket>,
     /// Read by the watch, and not yet by hyper.
     prefetched: BytesMut,
-    eof: bool,
     /// hyper was told that nothing is there to read.
     reader_waits: bool,
     /// Interim responses that go out before the next head.
     interim: BytesMut,
-    /// Nothing of hyper's is half-written.
-    flushed: bool,
-    received: u64,
-    sent: u64,
-    last_received: Instant,
     blocked: Option<Blocked>,
     /// The next look for an error, where no more is read ahead.
     probe: Option<Pin<Box<Sleep>>>,
@@ -84,44 +101,40 @@ impl Shared {
         let state = State {
             socket: Some(socket),
             prefetched: BytesMut::new(),
-            eof: false,
             reader_waits: false,
             interim: BytesMut::new(),
-            flushed: true,
-            received: 0,
-            sent: 0,
-            last_received: Instant::now(),
             blocked: None,
             probe: None,
         };
         Self {
             state: Mutex::new(state),
+            facts: Facts::default(),
         }
     }
 
     /// Bytes received so far.
     pub(crate) fn received(&self) -> u64 {
-        self.state.lock().received
+        self.facts.received.load(Relaxed)
     }
 
     /// Bytes sent so far.
     pub(crate) fn sent(&self) -> u64 {
-        self.state.lock().sent
-    }
-
-    /// When bytes last came.
-    pub(crate) fn last_received(&self) -> Instant {
-        self.state.lock().last_received
+        self.facts.sent.load(Relaxed)
     }
 
     /// Whether all that hyper wrote has reached the kernel.
     pub(crate) fn is_flushed(&self) -> bool {
-        self.state.lock().flushed
+        !self.facts.unflushed.load(Relaxed)
     }
 
     /// Whether the client has ended its side.
     pub(crate) fn is_eof(&self) -> bool {
-        self.state.lock().eof
+        self.facts.eof.load(Relaxed)
+    }
+
+    /// Whether the client has not taken all that waits for it.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.facts.blocked.load(Relaxed)
     }
 
     /// Reads ahead, to see whether the client is still there; ready with the first bad sign.
@@ -129,7 +142,7 @@ impl Shared {
         let mut state = self.state.lock();
         let state = &mut *state;
         loop {
-            if state.eof {
+            if self.is_eof() {
                 return Poll::Ready(Sign::Eof);
             }
             let Some(socket) = &mut state.socket else {
@@ -149,11 +162,10 @@ impl Shared {
             let mut buf = ReadBuf::uninit(&mut space);
             match ready!(Pin::new(socket).poll_read(cx, &mut buf)) {
                 Err(_) => return Poll::Ready(Sign::Reset),
-                Ok(()) if buf.filled().is_empty() => state.eof = true,
+                Ok(()) if buf.filled().is_empty() => self.facts.eof.store(true, Relaxed),
                 Ok(()) => {
                     state.prefetched.extend_from_slice(buf.filled());
-                    state.received += buf.filled().len() as u64;
-                    state.last_received = Instant::now();
+                    Facts::add(&self.facts.received, buf.filled().len());
                 }
             }
             if state.reader_waits {
@@ -182,10 +194,10 @@ impl Shared {
     /// that is half-written there is no room for it, and it is dropped, as a 1xx may be.
     pub(crate) fn send_interim(&self, head: &[u8], cx: &mut Context<'_>) {
         let mut state = self.state.lock();
-        if state.flushed {
+        if self.is_flushed() {
             state.interim.extend_from_slice(head);
             // Errors show again at hyper's next write.
-            let _ = state.poll_interim(cx);
+            let _ = state.poll_interim(cx, &self.facts);
         }
     }
 
@@ -212,7 +224,7 @@ impl Shared {
         if now < look {
             return Ok(Some(deadline.map_or(look, |deadline| deadline.min(look))));
         }
-        let taken = state.sent - blocked.sent_before;
+        let taken = self.sent() - blocked.sent_before;
         if (taken as f64) < min_rate as f64 * (now - blocked.began).as_secs_f64() {
             return Err(());
         }
@@ -230,14 +242,14 @@ impl Shared {
 }
 
 impl State {
-    fn poll_interim(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_interim(&mut self, cx: &mut Context<'_>, facts: &Facts) -> Poll<io::Result<()>> {
         while !self.interim.is_empty() {
             let Some(socket) = &mut self.socket else {
                 return Poll::Ready(Err(taken()));
             };
             let written = ready!(Pin::new(socket).poll_write(cx, &self.interim))?;
             self.interim.advance(written);
-            self.sent += written as u64;
+            Facts::add(&facts.sent, written);
         }
         Poll::Ready(Ok(()))
     }
@@ -245,18 +257,19 @@ impl State {
     fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
+        facts: &Facts,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if self.flushed {
-            ready!(self.poll_interim(cx))?;
+        if !facts.unflushed.load(Relaxed) {
+            ready!(self.poll_interim(cx, facts))?;
         }
         let Some(socket) = &mut self.socket else {
             return Poll::Ready(Err(taken()));
         };
-        self.flushed = false;
+        facts.unflushed.store(true, Relaxed);
         match Pin::new(socket).poll_write_vectored(cx, bufs) {
             Poll::Ready(Ok(written)) => {
-                self.sent += written as u64;
+                Facts::add(&facts.sent, written);
                 if let Some(blocked) = &mut self.blocked {
                     blocked.progress = Instant::now();
                 }
@@ -267,10 +280,11 @@ impl State {
                     let now = Instant::now();
                     let blocked = Blocked {
                         began: now,
-                        sent_before: self.sent,
+                        sent_before: facts.sent.load(Relaxed),
                         progress: now,
                     };
                     self.blocked = Some(blocked);
+                    facts.blocked.store(true, Relaxed);
                 }
                 Poll::Pending
             }
@@ -289,6 +303,7 @@ impl hyper::rt::Read for Io {
         cx: &mut Context<'_>,
         mut buf: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
+        let facts = &self.0.facts;
         let mut state = self.0.state.lock();
         let state = &mut *state;
         if !state.prefetched.is_empty() {
@@ -300,7 +315,7 @@ impl hyper::rt::Read for Io {
             }
             return Poll::Ready(Ok(()));
         }
-        if state.eof {
+        if facts.eof.load(Relaxed) {
             return Poll::Ready(Ok(()));
         }
         let Some(socket) = &mut state.socket else {
@@ -313,13 +328,12 @@ impl hyper::rt::Read for Io {
         let mut filled = ReadBuf::uninit(&mut space[..limit]);
         match Pin::new(socket).poll_read(cx, &mut filled) {
             Poll::Ready(Ok(())) if filled.filled().is_empty() => {
-                state.eof = true;
+                facts.eof.store(true, Relaxed);
                 Poll::Ready(Ok(()))
             }
             Poll::Ready(Ok(())) => {
                 buf.put_slice(filled.filled());
-                state.received += filled.filled().len() as u64;
-                state.last_received = Instant::now();
+                Facts::add(&facts.received, filled.filled().len());
                 Poll::Ready(Ok(()))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
@@ -337,7 +351,8 @@ impl hyper::rt::Write for Io {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.0.state.lock().poll_write(cx, &[io::IoSlice::new(buf)])
+        let bufs = [io::IoSlice::new(buf)];
+        self.0.state.lock().poll_write(cx, &self.0.facts, &bufs)
     }
 
     fn poll_write_vectored(
@@ -345,7 +360,7 @@ impl hyper::rt::Write for Io {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.0.state.lock().poll_write(cx, bufs)
+        self.0.state.lock().poll_write(cx, &self.0.facts, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -353,13 +368,17 @@ impl hyper::rt::Write for Io {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut state = self.0.state.lock();
-        let Some(socket) = &mut state.socket else {
-            return Poll::Ready(Ok(()));
-        };
-        ready!(Pin::new(socket).poll_flush(cx))?;
-        state.flushed = true;
-        state.blocked = None;
+        let facts = &self.0.facts;
+        if facts.unflushed.load(Relaxed) {
+            let mut state = self.0.state.lock();
+            let Some(socket) = &mut state.socket else {
+                return Poll::Ready(Ok(()));
+            };
+            ready!(Pin::new(socket).poll_flush(cx))?;
+            state.blocked = None;
+            facts.blocked.store(false, Relaxed);
+            facts.unflushed.store(false, Relaxed);
+        }
         Poll::Ready(Ok(()))
     }
 

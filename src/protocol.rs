@@ -9,7 +9,7 @@ use hyper::server::conn::http1;
 use tokio::io::AsyncWriteExt;
 
 use crate::{
-    connection::{Connection, Order, Phase, Takeover},
+    connection::{Connection, Look, Order, Phase, Takeover},
     deadlines::{Expired, Timer},
     hijack,
     io::{self, Io, Sign},
@@ -196,11 +196,11 @@ where
             if let Poll::Ready(result) = hyper.as_mut().poll(cx) {
                 return Poll::Ready(Outcome::Finished(result));
             }
-            connection.note_received();
-            if connection.wants_takeover() {
-                return Poll::Ready(Outcome::Takeover);
-            }
-            if let Some(exchange) = connection.current() {
+            let current = match connection.look() {
+                Look::Takeover => return Poll::Ready(Outcome::Takeover),
+                Look::Exchange(current) => current,
+            };
+            if let Some(exchange) = current {
                 // A client that was given up while hyper waits for it.
                 if exchange.outbox.poll_gone(cx) == Poll::Ready(Gone::TimedOut) {
                     return Poll::Ready(Outcome::Expired(Expired::Stalled));

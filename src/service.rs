@@ -1,12 +1,12 @@
 //! One request on a connection: judge the head, receive the body where it has to be whole,
 //! queue the exchange, and turn the application's answer into hyper's.
 
-use std::{convert::Infallible, future::poll_fn, pin::Pin, sync::Arc, time::Instant};
+use std::{convert::Infallible, future::poll_fn, pin::Pin, sync::Arc};
 
 use http::{HeaderValue, Response, StatusCode, Version, header, request::Parts};
 use http_body::Body as _;
 use hyper::body::Incoming;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 use crate::{
     connection::{Connection, Phase},
@@ -35,7 +35,7 @@ pub(crate) fn handle(
     let received = Instant::now();
     let (parts, body) = request.into_parts();
     let has_body = !body.is_end_stream();
-    let last = connection.request_begins(has_body);
+    let last = connection.request_begins(has_body, received);
     let server = &connection.server;
     let access = server.log.has_access().then(|| {
         let Parts { method, uri, .. } = &parts;
@@ -61,7 +61,7 @@ pub(crate) fn handle(
         }
         Ok(()) => {
             let reader = BodyReader::ended(Limits::new(&server.config));
-            Begun::Now(arrival.queue(Input::Empty, reader))
+            Begun::Now(arrival.queue(Input::Empty, reader, received))
         }
     };
     async move {
@@ -95,13 +95,13 @@ impl Arrival {
     /// Receives the body, as far as the application does not read it itself, and queues.
     async fn receive(self, body: RequestBody) -> Result<Arc<Inner>, Refusal> {
         match receive_body(&self.connection, &self.parts, body).await {
-            Ok((input, reader)) => self.queue(input, reader),
+            Ok((input, reader)) => self.queue(input, reader, Instant::now()),
             Err(status) => Err(self.refuse(status, true)),
         }
     }
 
-    /// Puts the request into the queue for the application.
-    fn queue(self, input: Input, reader: BodyReader) -> Result<Arc<Inner>, Refusal> {
+    /// Puts the request into the queue for the application, just `now`.
+    fn queue(self, input: Input, reader: BodyReader, now: Instant) -> Result<Arc<Inner>, Refusal> {
         let Self {
             connection,
             parts,
@@ -111,8 +111,9 @@ impl Arrival {
         let server = connection.server.clone();
         let version = parts.version;
         let request = Request::new(parts);
+        let received = received.into_std();
         let inner = Inner::new(connection, request, input, reader, access, received);
-        inner.connection.set_current(inner.clone());
+        inner.connection.set_current(inner.clone(), now);
         Counters::add(&server.counters.requests);
         let exchange = Exchange {
             inner: inner.clone(),

@@ -235,6 +235,14 @@ impl Inner {
             .unwrap_or(self.server.config.write_timeout)
     }
 
+    /// How long the exchange has waited for a thread; zero before one has claimed it.
+    pub(super) fn queue_time(&self) -> Duration {
+        let claimed = self.state.lock().claimed;
+        claimed.map_or(Duration::ZERO, |claimed| {
+            claimed.saturating_duration_since(self.received)
+        })
+    }
+
     /// Seconds of waiting for a thread, and in the application's hands, as far as they have run.
     pub(crate) fn times(&self) -> (Duration, Duration) {
         let state = self.state.lock();
@@ -245,6 +253,16 @@ impl Inner {
             claimed.saturating_duration_since(self.received),
             released.saturating_duration_since(claimed),
         )
+    }
+}
+
+impl State {
+    pub(super) fn is_answered(&self) -> bool {
+        !matches!(self.answer, Answer::None)
+    }
+
+    pub(super) fn is_hijacked(&self) -> bool {
+        !matches!(self.hijack, Hijack::None)
     }
 }
 

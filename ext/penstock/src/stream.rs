@@ -16,7 +16,10 @@ use magnus::{
     typed_data::Obj,
     value::Opaque,
 };
-use penstock::{error::Error as CoreError, exchange::Exchange};
+use penstock::{
+    error::Error as CoreError,
+    exchange::{Exchange, Rest},
+};
 
 use crate::{
     config, error, fd,
@@ -139,20 +142,17 @@ impl Stream {
     /// The thread of the exchange is free. An exchange of which nothing more can come is given
     /// up here, and not with the garbage: its memory is used again while it is in the caches.
     fn release(ruby: &Ruby, rb_self: &Self) -> Result<(), Error> {
-        let (lasts, over) = {
-            let exchange = rb_self.exchange(ruby)?;
-            exchange.release();
-            let lasts = exchange.is_streaming() || exchange.is_hijacked();
-            (lasts, exchange.is_over())
-        };
+        let rest = rb_self.exchange(ruby)?.release();
         // A thread that waits for the client at this moment keeps it.
-        if over && let Ok(mut exchange) = rb_self.exchange.get(ruby)?.try_borrow_mut() {
+        if rest == Rest::Nothing
+            && let Ok(mut exchange) = rb_self.exchange.get(ruby)?.try_borrow_mut()
+        {
             *exchange = None;
         }
         rb_self.env.set(None);
         match rb_self.spool.take() {
             // A file that nobody reads any more must not wait for the garbage collector.
-            Some(file) if !lasts => ruby
+            Some(file) if rest != Rest::Open => ruby
                 .get_inner(file)
                 .funcall::<_, _, Value>("close", ())
                 .map(|_| ()),
