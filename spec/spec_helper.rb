@@ -23,8 +23,7 @@ RSpec.configure do |config|
   config.include Resources
   config.include ServerHelper
 
-  config.around { |example| ExampleLimit.watch(example) { example.run } }
-  config.around { |example| GcStress.run { example.run } } if GcStress.wanted?
+  config.around { |example| GcStress.wanted? ? GcStress.run { example.run } : ExampleLimit.watch(example) { example.run } }
   config.after do |example|
     log = end_servers
     example.metadata[:extra_failure_lines] = ["", "What the servers logged:", *log.lines(chomp: true)] if example.exception && !log.empty?
