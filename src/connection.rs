@@ -142,8 +142,9 @@ impl Connection {
     }
 
     /// A head was parsed, just `now`; `has_body`: a body follows, whose end is told by
-    /// [`Connection::body_ended`]. Returns whether the connection ends with this request.
-    pub(crate) fn request_begins(&self, has_body: bool, now: Instant) -> bool {
+    /// [`Connection::body_ended`]. Returns the number of the request, and whether the connection
+    /// ends with it.
+    pub(crate) fn request_begins(&self, has_body: bool, now: Instant) -> (u64, bool) {
         let mut state = self.state.lock();
         state.requests += 1;
         state.resting = false;
@@ -151,14 +152,18 @@ impl Connection {
         state.answered = false;
         state.enter(Phase::Body, &self.io, now);
         let max = self.server.config.max_requests_per_connection;
-        max.is_some_and(|max| state.requests >= max) || state.order >= Order::Drain
+        let last = max.is_some_and(|max| state.requests >= max) || state.order >= Order::Drain;
+        (state.requests, last)
     }
 
     /// From `now` on the connection works for `exchange`.
     pub(crate) fn set_current(&self, exchange: Arc<Inner>, now: Instant) {
-        let mut state = self.state.lock();
-        state.current = Some(exchange);
-        state.enter(Phase::Queued, &self.io, now);
+        // Whatever is dropped here ends outside of the lock, which its body's end takes.
+        let _before = {
+            let mut state = self.state.lock();
+            state.enter(Phase::Queued, &self.io, now);
+            state.current.replace(exchange)
+        };
     }
 
     /// A thread has claimed the exchange.
@@ -190,7 +195,8 @@ impl Connection {
             .exchange
             .as_ref()
             .and_then(|exchange| exchange.outbox.gone());
-        state.current = None;
+        // Dropped outside of the lock, which its body's end takes.
+        let _current = state.current.take();
         state.fin_is_gone = false;
         if state.uploading {
             state.phase = Phase::Busy;
@@ -230,11 +236,15 @@ impl Connection {
     }
 
     /// hyper has no more to do with the request body: it was read to its end (`complete`), or
-    /// given up. From any thread. Where the response was faster, the wait for the next request begins only now:
+    /// given up. `number`: of the request, which may not be the last one any more: hyper can be
+    /// through with a body that nobody has read to the end. From any thread. Where the response was faster, the wait for the next request begins only now:
     /// before, what comes is this body's.
-    pub(crate) fn body_ended(&self, complete: bool) {
+    pub(crate) fn body_ended(&self, number: u64, complete: bool) {
         let waker = {
             let mut state = self.state.lock();
+            if state.requests != number {
+                return;
+            }
             state.uploading = false;
             state.linger &= !complete;
             if !(state.phase == Phase::Busy && state.answered) {

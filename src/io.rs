@@ -51,7 +51,7 @@ pub(crate) struct Shared {
 struct Facts {
     received: AtomicU64,
     sent: AtomicU64,
-    /// Something of hyper's is half-written.
+    /// Something of hyper's, or an interim response, is half-written.
     unflushed: AtomicBool,
     eof: AtomicBool,
     /// The client has not taken all that waits for it.
@@ -122,7 +122,7 @@ impl Shared {
         self.facts.sent.load(Relaxed)
     }
 
-    /// Whether all that hyper wrote has reached the kernel.
+    /// Whether all that was written has reached the kernel.
     pub(crate) fn is_flushed(&self) -> bool {
         !self.facts.unflushed.load(Relaxed)
     }
@@ -197,7 +197,7 @@ impl Shared {
         if self.is_flushed() {
             state.interim.extend_from_slice(head);
             // Errors show again at hyper's next write.
-            let _ = state.poll_interim(cx, &self.facts);
+            let _ = state.poll_flush(cx, &self.facts);
         }
     }
 
@@ -247,9 +247,10 @@ impl State {
             let Some(socket) = &mut self.socket else {
                 return Poll::Ready(Err(taken()));
             };
-            let written = ready!(Pin::new(socket).poll_write(cx, &self.interim))?;
+            facts.unflushed.store(true, Relaxed);
+            let written = Pin::new(socket).poll_write(cx, &self.interim);
+            let written = ready!(self.note_written(facts, written))?;
             self.interim.advance(written);
-            Facts::add(&facts.sent, written);
         }
         Poll::Ready(Ok(()))
     }
@@ -260,36 +261,54 @@ impl State {
         facts: &Facts,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if !facts.unflushed.load(Relaxed) {
-            ready!(self.poll_interim(cx, facts))?;
-        }
+        // Never there in the middle of a message of hyper's: see `send_interim`.
+        ready!(self.poll_interim(cx, facts))?;
         let Some(socket) = &mut self.socket else {
             return Poll::Ready(Err(taken()));
         };
         facts.unflushed.store(true, Relaxed);
-        match Pin::new(socket).poll_write_vectored(cx, bufs) {
+        let written = Pin::new(socket).poll_write_vectored(cx, bufs);
+        self.note_written(facts, written)
+    }
+
+    /// Counts what was written, and notes whether the client takes it.
+    fn note_written(
+        &mut self,
+        facts: &Facts,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        match &written {
             Poll::Ready(Ok(written)) => {
-                Facts::add(&facts.sent, written);
+                Facts::add(&facts.sent, *written);
                 if let Some(blocked) = &mut self.blocked {
                     blocked.progress = Instant::now();
                 }
-                Poll::Ready(Ok(written))
             }
-            Poll::Pending => {
-                if self.blocked.is_none() {
-                    let now = Instant::now();
-                    let blocked = Blocked {
-                        began: now,
-                        sent_before: facts.sent.load(Relaxed),
-                        progress: now,
-                    };
-                    self.blocked = Some(blocked);
-                    facts.blocked.store(true, Relaxed);
-                }
-                Poll::Pending
+            Poll::Pending if self.blocked.is_none() => {
+                let now = Instant::now();
+                self.blocked = Some(Blocked {
+                    began: now,
+                    sent_before: facts.sent.load(Relaxed),
+                    progress: now,
+                });
+                facts.blocked.store(true, Relaxed);
             }
-            error => error,
+            Poll::Ready(Err(_)) | Poll::Pending => {}
         }
+        written
+    }
+
+    /// All of hyper's and of ours has reached the kernel.
+    fn poll_flush(&mut self, cx: &mut Context<'_>, facts: &Facts) -> Poll<io::Result<()>> {
+        ready!(self.poll_interim(cx, facts))?;
+        let Some(socket) = &mut self.socket else {
+            return Poll::Ready(Ok(()));
+        };
+        ready!(Pin::new(socket).poll_flush(cx))?;
+        self.blocked = None;
+        facts.blocked.store(false, Relaxed);
+        facts.unflushed.store(false, Relaxed);
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -369,17 +388,10 @@ impl hyper::rt::Write for Io {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let facts = &self.0.facts;
-        if facts.unflushed.load(Relaxed) {
-            let mut state = self.0.state.lock();
-            let Some(socket) = &mut state.socket else {
-                return Poll::Ready(Ok(()));
-            };
-            ready!(Pin::new(socket).poll_flush(cx))?;
-            state.blocked = None;
-            facts.blocked.store(false, Relaxed);
-            facts.unflushed.store(false, Relaxed);
+        if !facts.unflushed.load(Relaxed) {
+            return Poll::Ready(Ok(()));
         }
-        Poll::Ready(Ok(()))
+        self.0.state.lock().poll_flush(cx, facts)
     }
 
     /// Says yes: the connection's task closes the socket in its own way.

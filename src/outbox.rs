@@ -56,6 +56,9 @@ struct State {
     open: bool,
     /// Nothing more is taken: see [`Outbox::overflow`].
     full: bool,
+    /// The response has all its bytes: the stream has ended, also where the application has not
+    /// closed it.
+    through: bool,
     /// Something was written that is not sent, because the response is full; told once.
     cut: bool,
 }
@@ -110,6 +113,7 @@ impl Outbox {
             watched: false,
             open: false,
             full: false,
+            through: false,
             cut: false,
         };
         Self {
@@ -143,6 +147,20 @@ impl Outbox {
         line.into_iter()
             .filter_map(|writer| writer.waker)
             .for_each(Waker::wake);
+        cut
+    }
+
+    /// The response has all the bytes that its content-length announced, and they are on their
+    /// way: the stream has ended. Returns as [`Outbox::overflow`].
+    pub(crate) fn get_through(&self) -> bool {
+        let cut = self.overflow(false);
+        let mut state = self.state.lock();
+        let tell = !state.is_ended() && std::mem::take(&mut state.watched);
+        state.through = true;
+        drop(state);
+        if tell {
+            self.tell(None);
+        }
         cut
     }
 
@@ -240,7 +258,8 @@ impl Outbox {
 
     /// Whether nothing can be written any more, for whatever reason.
     pub fn is_closed(&self) -> bool {
-        self.state.lock().is_ended()
+        let state = self.state.lock();
+        state.is_ended() || state.through
     }
 
     /// Whether this side has closed the stream.
@@ -256,7 +275,7 @@ impl Outbox {
     /// Asks to be told of the end in the queue of ended streams; at once, when it has ended.
     pub fn watch(&self) {
         let mut state = self.state.lock();
-        if state.is_ended() {
+        if state.is_ended() || state.through {
             let gone = state.reason();
             drop(state);
             self.tell(gone);

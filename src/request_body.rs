@@ -15,22 +15,27 @@ use crate::connection::Connection;
 /// A request body under way. As long as it lives and has not ended, hyper is in the middle of
 /// it, and whatever the client sends belongs to it.
 pub(crate) struct RequestBody {
-    incoming: Incoming,
+    /// Empty at the end.
+    incoming: Option<Incoming>,
+    /// Of the request.
+    number: u64,
     /// Empty once its end was told.
     connection: Option<Arc<Connection>>,
 }
 
 impl RequestBody {
-    pub(crate) fn new(incoming: Incoming, connection: Arc<Connection>) -> Self {
+    /// `number`: of the request on its connection.
+    pub(crate) fn new(incoming: Incoming, number: u64, connection: Arc<Connection>) -> Self {
         Self {
-            incoming,
+            incoming: Some(incoming),
+            number,
             connection: Some(connection),
         }
     }
 
     /// The length, where the head has told it, in bytes.
     pub(crate) fn length(&self) -> Option<u64> {
-        self.incoming.size_hint().exact()
+        self.incoming.as_ref()?.size_hint().exact()
     }
 
     /// The next piece, or the trailers; `None` at the end.
@@ -38,10 +43,10 @@ impl RequestBody {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
-        if self.connection.is_none() {
+        let Some(incoming) = &mut self.incoming else {
             return Poll::Ready(None);
-        }
-        let frame = ready!(Pin::new(&mut self.incoming).poll_frame(cx));
+        };
+        let frame = ready!(Pin::new(incoming).poll_frame(cx));
         if frame.is_none() {
             self.tell_end(true);
         }
@@ -49,8 +54,10 @@ impl RequestBody {
     }
 
     fn tell_end(&mut self, complete: bool) {
+        // hyper has to know first: from then on it closes, or is at the next head.
+        self.incoming = None;
         if let Some(connection) = self.connection.take() {
-            connection.body_ended(complete);
+            connection.body_ended(self.number, complete);
         }
     }
 }

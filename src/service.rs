@@ -35,7 +35,7 @@ pub(crate) fn handle(
     let received = Instant::now();
     let (parts, body) = request.into_parts();
     let has_body = !body.is_end_stream();
-    let last = connection.request_begins(has_body, received);
+    let (number, last) = connection.request_begins(has_body, received);
     let server = &connection.server;
     let access = server.log.has_access().then(|| {
         let Parts { method, uri, .. } = &parts;
@@ -56,7 +56,7 @@ pub(crate) fn handle(
     let begun = match checked {
         Err(status) => Begun::Now(Err(arrival.refuse(status, has_body))),
         Ok(()) if has_body => {
-            let body = RequestBody::new(body, connection.clone());
+            let body = RequestBody::new(body, number, connection.clone());
             Begun::Later(Box::pin(arrival.receive(body)))
         }
         Ok(()) => {

@@ -126,7 +126,7 @@ module Penstock
         "SERVER_PROTOCOL" => "HTTP/1.1",
         "HTTP_VERSION" => "HTTP/1.1",
         "REMOTE_ADDR" => "127.0.0.1",
-        "SERVER_SOFTWARE" => "penstock/#{VERSION}",
+        "SERVER_SOFTWARE" => "penstock/#{VERSION}".freeze,
         "rack.url_scheme" => "http",
         "rack.errors" => ErrorStream.new(@engine),
         "rack.input" => EmptyInput.new,
@@ -139,7 +139,7 @@ module Penstock
 
     # What Rack 2 asks for and Rack 3 has dropped.
     def rack2
-      { "rack.version" => [1, 3], "rack.multithread" => @settings.threads > 1, "rack.multiprocess" => false, "rack.run_once" => false }
+      { "rack.version" => [1, 3].freeze, "rack.multithread" => @settings.threads > 1, "rack.multiprocess" => false, "rack.run_once" => false }
     end
 
     # A thread that the application has killed is replaced.

@@ -36,6 +36,29 @@ RSpec.describe "Early hints (RFC 8297)" do
     expect(links).to eq(%w[</a0> </a1> </b0> </b1>])
   end
 
+  # More than the kernel takes: some hint is only half out when its response is there.
+  it "do not cost a response where the client does not read for a while" do
+    server = serve(early_hints: true, threads: 1) do |env|
+      env["rack.early_hints"].call("link" => "<#{"h" * 900}>")
+      [200, {}, [env["PATH_INFO"].ljust(100)]]
+    end
+    client = connect(server, receive_buffer: 4096)
+    count = 6000
+    writer = Thread.new { count.times { |number| client.socket.write(request_bytes("GET", "/#{number}")) } }
+    now = -> { Process.clock_gettime(Process::CLOCK_MONOTONIC) }
+    last = since = nil
+    # Until nothing goes on for longer than an idle connection keeps the parser's state.
+    eventually(15) do
+      requests = server.server.stats[:requests]
+      since = now.call if requests != last
+      last = requests
+      now.call - since > 2.5
+    end
+    bodies = Array.new(count) { client.read_final_response.body.strip }
+    expect(bodies).to eq(Array.new(count) { |number| "/#{number}" })
+    writer.join
+  end
+
   it "send an Array, and the lines of a String, as one field each" do
     server = serve(early_hints: true) do |env|
       env["rack.early_hints"].call("link" => %w[<a> <b>])

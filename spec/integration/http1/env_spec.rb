@@ -130,6 +130,19 @@ RSpec.describe "env" do
     expect(kept).to all(be_an_instance_of(Hash))
   end
 
+  it "shares nothing that can be changed" do
+    envs = Queue.new
+    server = serve do |env|
+      envs << env
+      [200, {}, []]
+    end
+    2.times { get(server, "/") }
+    first, second = Array.new(2) { envs.pop }
+    shared = first.select { |key, value| value.equal?(second[key]) }
+    expect(shared.values.grep(String) + shared.values.grep(Array)).to all(be_frozen)
+    expect(shared.keys).to include("SERVER_SOFTWARE", "SERVER_NAME", "SERVER_PORT")
+  end
+
   describe "under Rack::Lint" do
     {
       "GET" => "GET / HTTP/1.1\r\nHost: example.org\r\n\r\n",

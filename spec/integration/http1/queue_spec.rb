@@ -83,6 +83,17 @@ RSpec.describe "The queue in front of the application" do
     expect([running, *waiting].map { |client| client.read_response.status }).to all(eq(200))
   end
 
+  it "refuses a body that would stream, too, and goes on" do
+    server = serve_held(threads: 2, queue_size: 1)
+    running = [hold(server), hold(server), connect(server).write(request_bytes("GET", "/queued"))]
+    eventually { server.server.stats.fetch(:queued) == 1 }
+    refused = connect(server).write("POST / HTTP/1.1\r\nHost: example.org\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel")
+    expect(refused.read_response.status).to eq(503)
+    @latch.open
+    expect(running.map { |client| client.read_response.status }).to all(eq(200))
+    expect_alive(server)
+  end
+
   it "belongs to all threads: one that is held does not hold what stands behind it" do
     server = serve_held(threads: 2)
     running = hold(server)

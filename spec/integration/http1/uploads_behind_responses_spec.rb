@@ -45,6 +45,30 @@ RSpec.describe "A request body that goes on behind its response" do
     expect(Array.new(@paths.size) { @paths.pop }).to eq(%w[/first /second])
   end
 
+  # Closing the body of the first response takes until the second request is under way.
+  it "is told from the body of the next request, where the first is given up late" do
+    latch = Latch.new
+    server = serve(threads: 4) do |env|
+      @paths << env["PATH_INFO"]
+      next [200, {}, ["second"]] unless env["PATH_INFO"] == "/first"
+
+      body = ["first"]
+      body.define_singleton_method(:close) { latch.wait }
+      [200, {}, body]
+    end
+    client = connect(server).write("#{chunked_head}0\r\n\r\n")
+    expect(client.read_response.body).to eq("first")
+    decoy = request_bytes("GET", "/smuggled")
+    client.write(chunked_head.sub("/first", "/second")).write("#{decoy.bytesize.to_s(16)}\r\n")
+    eventually { @paths.size == 2 }
+    latch.open
+    expect(client.read_response.body).to eq("second")
+    pass(1.5)
+    client.write("#{decoy}\r\n0\r\n\r\n").write(request_bytes("GET", "/third"))
+    expect(client.read_response.body).to eq("second")
+    expect(Array.new(@paths.size) { @paths.pop }).to eq(%w[/first /second /third])
+  end
+
   it "reaches an application that reads behind its answer, with pauses and beyond the time-outs of a head" do
     server = serve_late_reader(header_timeout: 0.3, keep_alive_timeout: 0.3)
     client = connect(server).write("#{chunked_head}#{chunk("hello")}")

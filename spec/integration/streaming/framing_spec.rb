@@ -86,6 +86,18 @@ RSpec.describe "The framing of a streaming response" do
         eventually { server.log.scan("longer than its content-length").size == 1 }
       end
 
+      it "ends with the last byte of its content-length, also where the application keeps the stream" do
+        server = serve_stream(form, headers: { "content-length" => "5" }) do |stream, env|
+          env["penstock.stream"].on_close { |error| notes << error.inspect }
+          stream << "hello"
+          streams << env["penstock.stream"]
+        end
+        expect(open_response(server).rest).to eq("hello")
+        eventually { notes.size == 1 }
+        expect([notes.pop, streams.pop.closed?]).to eq(["nil", true])
+        expect(kept?).to be(true)
+      end
+
       it "logs once what is written behind a response that has nothing more to send" do
         server = serve_stream(form, headers: { "content-length" => "0" }) do |stream, _env|
           3.times { stream << "more" }
