@@ -139,7 +139,12 @@ module Penstock
 
     # What Rack 2 asks for and Rack 3 has dropped.
     def rack2
-      { "rack.version" => [1, 3].freeze, "rack.multithread" => @settings.threads > 1, "rack.multiprocess" => false, "rack.run_once" => false }
+      {
+        "rack.version" => [1, 3].freeze,
+        "rack.multithread" => @settings.threads > 1,
+        "rack.multiprocess" => false,
+        "rack.run_once" => false
+      }
     end
 
     # A thread that the application has killed is replaced.
