@@ -28,6 +28,7 @@ module Penstock
       @settings = Settings.new(**settings)
       @lock = Mutex.new
       @stopped = Thread::Queue.new
+      @drained = ConditionVariable.new
       @threads = []
     end
 
@@ -68,14 +69,19 @@ module Penstock
     end
 
     # Drains: runs the hooks of {Penstock.on_drain}, accepts no more, lets requests and streams end until the deadline, then ends
-    # them. Returns once the server has stopped; may be called again.
+    # them. Returns once the server has stopped; may be called again: a second call waits for the first one until its own deadline,
+    # then it ends what is left. It takes the drain over if the first one was interrupted.
     # @param timeout [Numeric, nil] seconds; nil: the setting `drain_timeout`.
     # @return [void]
     def stop(timeout: nil)
       return unless @engine
-      return wait if @lock.synchronize { @stopping.tap { @stopping = true } }
 
-      drain_and_stop(timeout || @settings.drain_timeout)
+      timeout ||= @settings.drain_timeout
+      deadline = timeout && (now + timeout)
+      case turn_to_stop(deadline)
+      when :drain then drain_and_stop(deadline)
+      when :late then stop!
+      end
     end
 
     # Ends at once: connections and streams are cut off.
@@ -91,6 +97,8 @@ module Penstock
       @engine.close_log(PATIENCE)
       @stopped.close
       nil
+    ensure
+      settle
     end
 
     # @return [String, nil] the first address; nil before the start.
@@ -205,13 +213,34 @@ module Penstock
       @engine.log(:error, "penstock: #{what}\n#{ErrorText.of(error)}")
     end
 
-    def drain_and_stop(timeout)
-      deadline = timeout && (now + timeout)
+    # What a call of {#stop} has to do: :drain as the first, or after one that was interrupted; :late when its time was over
+    # before the drain of another was; :nothing when that one has stopped the server.
+    def turn_to_stop(deadline)
+      @lock.synchronize do
+        while @stopping
+          return :nothing if @stopped.closed?
+          return :late if deadline && now >= deadline
+
+          @drained.wait(@lock, deadline && (deadline - now))
+        end
+        @stopping = true
+        :drain
+      end
+    end
+
+    def drain_and_stop(deadline)
       DrainHooks.run(deadline, log: ->(line) { @engine.log(:warn, "penstock: #{line}") }) { drain(deadline) }
       stop!
     ensure
-      # A drain that was interrupted can be begun again.
-      @stopping = @stopped.closed?
+      settle
+    end
+
+    # Whoever waits for another to stop the server looks again: an end that was interrupted can be begun again.
+    def settle
+      @lock.synchronize do
+        @stopping = @stopped.closed?
+        @drained.broadcast
+      end
     end
 
     def drain(deadline)

@@ -71,6 +71,47 @@ RSpec.describe "Stopping a server" do
     expect(stopping.join(3)).to be(stopping)
   end
 
+  it "ends what is left when a second call has waited as long as it wanted to" do
+    server = serve_held
+    hold(server)
+    first = begin_stop(server, timeout: 60)
+    expect(elapsed { server.server.stop(timeout: 0.3) }).to be_between(0.3, 5)
+    expect(first.join(3)).to be(first)
+  end
+
+  it "lets a second call end with the first, when that has drained" do
+    server = serve_held
+    client = hold(server)
+    first = begin_stop(server)
+    second = Thread.new { server.server.stop(timeout: 60) }
+    eventually { second.stop? }
+    @latch.open
+    expect(client.read_response.status).to eq(200)
+    expect([first, second].map { |thread| thread.join(3) }).to eq([first, second])
+  end
+
+  it "is taken over by a second call when the first was interrupted" do
+    server = serve_held
+    client = hold(server)
+    first = begin_stop(server, timeout: 60)
+    second = Thread.new { server.server.stop(timeout: 60) }
+    eventually { second.stop? }
+    first.kill.join
+    expect(second.join(0.1)).to be_nil
+    @latch.open
+    expect(client.read_response).to have_attributes(status: 200, body: "ok")
+    expect(second.join(3)).to be(second)
+  end
+
+  it "can be ended by stop! while others wait for the drain" do
+    server = serve_held
+    hold(server)
+    waiting = [begin_stop(server, timeout: 60), Thread.new { server.server.stop(timeout: 60) }, Thread.new { server.server.wait }]
+    eventually { waiting.all?(&:stop?) }
+    server.server.stop!
+    expect(waiting.map { |thread| thread.join(3) }).to eq(waiting)
+  end
+
   it "lets requests in the queue finish" do
     server = serve_held(threads: 1)
     client = hold(server)
