@@ -90,6 +90,8 @@ module Penstock
       return if @engine.nil? || @stopped.closed?
 
       @stopping = true
+      # First, since it raises in a forked child: the sockets are the parent's.
+      @engine.drain
       @registry.shutdown_sockets
       @engine.stop
       Fork.forget(@engine)

@@ -114,6 +114,16 @@ RSpec.describe "A fork of a process with a running server" do
     expect_clean(child)
   end
 
+  it "lets the child end nothing of the server, hijacked sockets included, whatever it calls" do
+    child = forking_program("[:stop, :stop!].each { |name| $server.public_send(name) rescue Penstock::ForkError }; 'done'")
+    hijacked = open_hijacked(child)
+    expect(fork_report(child)).to eq("done")
+    expect(hijacked).not_to be_ended(0)
+    expect(get(child, "/close").body).to eq("closed")
+    expect(hijacked).to be_eof
+    expect_clean(child)
+  end
+
   # How a child may live and end, for all that it has inherited.
   {
     "ends at once" => "exit!(0)",
