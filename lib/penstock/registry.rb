@@ -31,14 +31,25 @@ module Penstock
 
     # @param id [Integer] of a stream.
     # @param block [Proc]
-    # @return [void]
+    # @return [Boolean] false, and nothing is kept, after {#close}.
     def add_callback(id, block)
-      @lock.synchronize { (@callbacks[id] ||= []) << block }
-      nil
+      @lock.synchronize do
+        (@callbacks[id] ||= []) << block unless @closed
+        !@closed
+      end
     end
 
     # @param id [Integer] of a stream that has ended.
     # @return [Array<Proc>] its blocks, which are kept no longer.
     def delete_callbacks(id) = @lock.synchronize { @callbacks.delete(id) } || []
+
+    # Takes no more blocks: nobody tells of the ends of streams any more.
+    # @return [Array<Proc>] those that are left, which are kept no longer.
+    def close
+      @lock.synchronize do
+        @closed = true
+        @callbacks.values.flatten.tap { @callbacks.clear }
+      end
+    end
   end
 end

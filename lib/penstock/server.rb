@@ -96,6 +96,7 @@ module Penstock
       @engine.stop
       Fork.forget(@engine)
       end_threads
+      end_callbacks
       @engine.close_log(PATIENCE)
       @stopped.close
       nil
@@ -257,6 +258,20 @@ module Penstock
       threads.select(&:alive?).each(&:kill)
       threads.each { |thread| thread.join(PATIENCE) }
       @threads.clear
+    end
+
+    # Calls the blocks of `on_close` that the thread for it has not come to: a block has held it up, or nobody has told it.
+    def end_callbacks
+      blocks = @registry.close
+      return if blocks.empty?
+
+      stopped = Errno::EPIPE.new("the server stops")
+      last = thread("penstock on_close") { guard { blocks.pop.call(stopped) } until blocks.empty? }
+      return if last.join(PATIENCE)
+
+      last.kill
+      @engine.log(:error, "penstock: the server ends with #{blocks.size} blocks of on_close not called, since one of them does not " \
+                          "return; have them only note what is to be done")
     end
 
     def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)

@@ -11,13 +11,14 @@ module Penstock
   class Stream
     # Has the block called once when the stream ends, on a thread that the server keeps for that. Registered late it runs at
     # once. What it raises is logged. A stream whose connection was taken over ends when the application's `call` has returned.
+    # When the server has stopped there is no such thread: the block is called in place, on the calling thread, which gets what it
+    # raises.
     # @yieldparam error [Exception, nil] nil after a local close, else what a write would raise.
     # @return [self]
     def on_close(&block)
       raise ArgumentError, "on_close wants a block" unless block
 
-      registry.add_callback(id, block)
-      watch
+      registry.add_callback(id, block) ? watch : yield(failure)
       self
     end
 

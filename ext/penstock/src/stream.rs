@@ -19,6 +19,7 @@ use magnus::{
 use penstock::{
     error::Error as CoreError,
     exchange::{Exchange, Rest},
+    stream::Gone,
 };
 
 use crate::{
@@ -264,6 +265,16 @@ impl Stream {
         Ok(())
     }
 
+    /// What a write raises, of a stream whose server has stopped; nil after a local close.
+    fn failure(ruby: &Ruby, rb_self: &Self) -> Result<Option<Value>, Error> {
+        let gone = rb_self.ask(ruby, None, |exchange| {
+            let outbox = exchange.outbox();
+            let gone = outbox.gone().unwrap_or(Gone::Stopped);
+            (!outbox.is_finished()).then_some(gone)
+        })?;
+        Ok(gone.map(|gone| exception(ruby, &gone.to_error())))
+    }
+
     fn set_slow_consumer(ruby: &Ruby, rb_self: &Self, policy: Symbol) -> Result<(), Error> {
         let policy = config::slow_consumer(ruby, &policy.name()?)?;
         rb_self.ask(ruby, (), |exchange| exchange.outbox().set_policy(policy))
@@ -418,6 +429,7 @@ pub(crate) fn init(ruby: &Ruby, penstock: magnus::RModule) -> Result<(), Error> 
     class.define_method("read_closed?", method!(Stream::is_read_closed, 0))?;
     class.define_method("finished?", method!(Stream::is_finished, 0))?;
     class.define_method("watch", method!(Stream::watch, 0))?;
+    class.define_method("failure", method!(Stream::failure, 0))?;
     class.define_method("slow_consumer=", method!(Stream::set_slow_consumer, 1))?;
     class.define_method("write_timeout=", method!(Stream::set_write_timeout, 1))?;
     class.define_method("receive", method!(Stream::receive, 0))?;

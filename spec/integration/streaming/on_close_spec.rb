@@ -148,6 +148,56 @@ RSpec.describe "on_close" do
     expect { stream.write("late") }.to raise_error(Errno::EPIPE)
   end
 
+  describe "registered when the server has stopped" do
+    # A stream of a server that has stopped; the block is what happens before.
+    def stopped_stream
+      server = serve_left_open
+      _, stream = open_stream(server)
+      yield stream if block_given?
+      server.stop(timeout: 0)
+      stream
+    end
+
+    it "calls the block in place, with what a write raises, and keeps nothing" do
+      stream = stopped_stream
+      expect(stream.on_close { |cause| notes << [cause, Thread.current] }).to equal(stream)
+      expect(noted(1)).to match([[be_a(Errno::EPIPE), Thread.current]])
+      expect(stream.registry.close).to be_empty
+    end
+
+    it "gives the block nil where the stream was closed before" do
+      stopped_stream(&:close).on_close { |cause| notes << [cause] }
+      expect(noted(1)).to eq([[nil]])
+    end
+
+    it "lets the caller have what the block raises" do
+      stream = stopped_stream
+      expect { stream.on_close { raise "an error in on_close" } }.to raise_error("an error in on_close")
+    end
+  end
+
+  it "is called when the server stops also where a block before it does not return" do
+    server = serve_left_open
+    held, *others = Array.new(5) { open_stream(server).last }
+    held.on_close { Thread::Queue.new.pop }
+    held.close
+    others.each { |stream| stream.on_close { |cause| notes << cause } }
+    server.stop(timeout: 0)
+    expect(noted(4)).to all(be_a(Errno::EPIPE))
+    expect(held.registry.close).to be_empty
+  end
+
+  it "lets the server stop though no block returns, and says in the log how many were not called" do
+    server = serve_left_open
+    pairs = Array.new(5) { open_stream(server).last }
+    pairs.each { |stream| stream.on_close { Thread::Queue.new.pop } }
+    began = now
+    server.stop(timeout: 0)
+    expect(now - began).to be < 8
+    expect(server.log).to include("3 blocks of on_close not called")
+    expect(pairs.first.registry.close).to be_empty
+  end
+
   it "is called once when the code raises" do
     server = serve_stream do |stream, _env|
       stream.on_close { notes << :closed }
