@@ -38,6 +38,7 @@ pub(crate) struct Bound {
     /// Before the socket, so that it is given up first.
     listed: Listed,
     kind: BoundKind,
+    url: String,
 }
 
 #[derive(Debug)]
@@ -86,22 +87,13 @@ impl Bound {
             Bind::Fd { fd, number } => inherit(fd, number)?,
         };
         let listed = Listed::new(fds, kind.raw_fd());
-        Ok(Self { listed, kind })
+        let url = kind.url();
+        Ok(Self { listed, kind, url })
     }
 
     /// The address as a URL, with the port that was picked.
-    pub(crate) fn url(&self) -> String {
-        match &self.kind {
-            BoundKind::Tcp(listener) => match listener.local_addr() {
-                Ok(address) => format!("http://{address}"),
-                Err(_) => "http://?".into(),
-            },
-            BoundKind::Unix(listener, _) => {
-                let address = listener.local_addr().ok();
-                let path = address.as_ref().and_then(|address| address.as_pathname());
-                format!("unix://{}", path.unwrap_or(Path::new("")).display())
-            }
-        }
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 
     /// Registers the socket with the runtime of the calling task.
@@ -122,6 +114,7 @@ impl Bound {
         };
         Ok(Listener {
             _listed: self.listed,
+            url: self.url,
             socket,
             _file: file,
         })
@@ -129,6 +122,20 @@ impl Bound {
 }
 
 impl BoundKind {
+    fn url(&self) -> String {
+        match self {
+            BoundKind::Tcp(listener) => match listener.local_addr() {
+                Ok(address) => format!("http://{address}"),
+                Err(_) => "http://?".into(),
+            },
+            BoundKind::Unix(listener, _) => {
+                let address = listener.local_addr().ok();
+                let path = address.as_ref().and_then(|address| address.as_pathname());
+                format!("unix://{}", path.unwrap_or(Path::new("")).display())
+            }
+        }
+    }
+
     fn raw_fd(&self) -> RawFd {
         match self {
             BoundKind::Tcp(listener) => listener.as_raw_fd(),
@@ -271,6 +278,7 @@ fn inherit(fd: OwnedFd, number: RawFd) -> Result<BoundKind> {
 pub(crate) struct Listener {
     /// Before the socket, so that it is given up first.
     _listed: Listed,
+    url: String,
     socket: ListenerSocket,
     /// Removed when the listener is dropped.
     _file: Option<SocketFile>,
@@ -283,14 +291,23 @@ enum ListenerSocket {
 }
 
 impl Listener {
+    /// The address as a URL.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// The next connection, and the addresses at its ends.
+    ///
+    /// # Errors
+    /// That of accept(2), or `ConnectionAborted` for a connection that was lost at once.
     pub(crate) async fn accept(&self) -> io::Result<(Socket, Address, Address)> {
         match &self.socket {
             ListenerSocket::Tcp(listener) => {
                 let (stream, peer) = listener.accept().await?;
-                let local = stream.local_addr()?;
+                let lost = |_| io::Error::from(ErrorKind::ConnectionAborted);
+                let local = stream.local_addr().map_err(lost)?;
                 // A response leaves when it is written.
-                stream.set_nodelay(true)?;
+                stream.set_nodelay(true).map_err(lost)?;
                 Ok((Socket::tcp(stream), Address::Ip(peer), Address::Ip(local)))
             }
             ListenerSocket::Unix(listener) => {

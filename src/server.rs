@@ -96,7 +96,7 @@ impl Server {
             .into_iter()
             .map(|bind| Bound::new(bind, &fds))
             .collect::<Result<Vec<_>>>()?;
-        let urls = bound.iter().map(Bound::url).collect();
+        let urls = bound.iter().map(|bound| bound.url().to_owned()).collect();
         let shared = Shared {
             queue: Queue::new(config.queue_size),
             ended: Arc::new(EndedQueue::new(usize::MAX)),
@@ -328,9 +328,13 @@ async fn give_memory_back(release: fn(), shared: Arc<Shared>) {
     }
 }
 
+/// How long accepting pauses where the next try would fail as the last one did.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
 async fn accept(listener: Listener, shared: Arc<Shared>) {
     let mut draining = shared.draining.subscribe();
     let accepting = async {
+        let mut told = false;
         loop {
             shared.await_room().await;
             match listener.accept().await {
@@ -342,10 +346,21 @@ async fn accept(listener: Listener, shared: Arc<Shared>) {
                 }
                 Err(error) if is_exhaustion(&error) => {
                     shared.tell_full(&format!("no connection can be accepted: {error}"));
-                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
                 // The client was faster away than we could look.
-                Err(_) => {}
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) => {
+                    if !std::mem::replace(&mut told, true) {
+                        shared.log.warn(&format!(
+                            "no connection can be accepted at {}: {error}; it is tried again \
+                             and again; find out who else uses the listening socket, and \
+                             restart the server",
+                            listener.url()
+                        ));
+                    }
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
             }
         }
     };
@@ -353,6 +368,35 @@ async fn accept(listener: Listener, shared: Arc<Shared>) {
         () = accepting => {}
         _ = draining.wait_for(|draining| *draining) => {}
     }
+}
+
+/// Whether an error of accept(2) concerns the one connection that was to be accepted, so that the
+/// next may be had at once. Linux passes on what the network has against it.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    if matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionReset | Interrupted
+    ) {
+        return true;
+    }
+    let number = error.raw_os_error();
+    #[cfg(target_os = "linux")]
+    if number == Some(libc::ENONET) {
+        return true;
+    }
+    matches!(
+        number,
+        Some(
+            libc::ENETDOWN
+                | libc::EPROTO
+                | libc::ENOPROTOOPT
+                | libc::EHOSTDOWN
+                | libc::EHOSTUNREACH
+                | libc::EOPNOTSUPP
+                | libc::ENETUNREACH
+        )
+    )
 }
 
 fn is_exhaustion(error: &io::Error) -> bool {

@@ -122,6 +122,24 @@ RSpec.describe "Listeners" do
       Penstock::Server.new(->(_env) {}, bind: "fd://#{number}", environment: "test").start
     end
 
+    it "tell once, and rest, when nothing can be accepted any more, and the server can still stop" do
+      server = serve(bind: "fd://#{listener.fileno}") { [200, {}, ["alive"]] }
+      expect(get(server, "/").body).to eq("alive")
+      listener.shutdown(:RD)
+      eventually { server.log.match?(/no connection can be accepted at http:.*restart the server/) }
+      before = processor_time
+      began = now
+      # So many times it is tried again meanwhile, and nothing shows of that but the time that passes.
+      eventually { now - began > 0.5 }
+      expect(processor_time - before).to be < 0.2
+      expect(server.log.scan("no connection can be accepted").size).to eq(1)
+      server.stop(timeout: 1)
+    end
+
+    def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+
+    def processor_time = Process.clock_gettime(Process::CLOCK_PROCESS_CPUTIME_ID)
+
     it "refuse a descriptor that is not open" do
       expect { start_on(1_000_000) }.to raise_error(Penstock::ConfigurationError, /1000000.*Bad file descriptor.*inherited/)
     end
