@@ -267,17 +267,31 @@ impl Exchange {
         }
     }
 
+    /// Gives up a wait of [`Exchange::poll_hijacked`]. It can be begun again until
+    /// [`Exchange::release`].
+    pub fn cancel_hijack(&self) {
+        let mut state = self.inner.state.lock();
+        if matches!(state.hijack, Hijack::Waiting(_)) {
+            state.hijack = Hijack::Wanted;
+        }
+    }
+
     /// The application's `call` is over and its thread is free. What is unread of the request
     /// is discarded, unless a stream is still open and may read it. A stream whose socket was
     /// taken over has ended: whoever waits for its end is told. Returns what may come yet.
     pub fn release(&self) -> Rest {
-        let (answered, hijacked, streams) = {
+        let (answered, hijacked, streams, unclaimed) = {
             let mut state = self.inner.state.lock();
-            if self.inner.server.log.has_access() {
+            let hijacked = state.is_hijacked();
+            if hijacked || self.inner.server.log.has_access() {
                 state.released = Some(Instant::now());
             }
-            (state.is_answered(), state.is_hijacked(), state.streams)
+            // A socket for which nobody waits any more: dropped, so that the client sees an end.
+            let unclaimed = matches!(state.hijack, Hijack::Given(_))
+                .then(|| std::mem::replace(&mut state.hijack, Hijack::Taken));
+            (state.is_answered(), hijacked, state.streams, unclaimed)
         };
+        drop(unclaimed);
         self.inner.reader.release();
         if hijacked {
             self.inner.outbox.finish();

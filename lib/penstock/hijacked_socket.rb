@@ -7,14 +7,12 @@ module Penstock
   # answers bytes of the client that nobody has read with a reset, which can overtake what was written (RFC 9112 section 9.6).
   # The core sees such a connection through; the application's `close` sends the FIN at once and returns.
   module HijackedSocket
-    # @param descriptor [Integer]
-    # @param kind [Symbol] :tcp, :unix or :pair.
+    # @param socket [TCP, UNIX, Pair]
     # @param lease [Lease]
     # @param peer [Array(String, Integer), nil] the client's address; nil on a Unix socket.
     # @param local [Array(String, Integer), nil]
-    # @return [TCP, UNIX, Pair]
-    def self.create(descriptor, kind, lease, peer, local)
-      socket = { tcp: TCP, unix: UNIX, pair: Pair }.fetch(kind).for_fd(descriptor)
+    # @return [TCP, UNIX, Pair] the socket, ready for the application.
+    def self.prepare(socket, lease, peer, local)
       socket.do_not_reverse_lookup = true
       socket.hijacked(lease, peer, local)
       socket

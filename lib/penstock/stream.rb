@@ -69,14 +69,17 @@ module Penstock
       @socket ||= take_over
     end
 
-    # The body of the request is received first, so that the input and the socket never race.
+    # The body of the request is received first, so that the input and the socket never race. The wait for the socket can be
+    # interrupted; from then on until the application has it nothing can, or it would be lost with the connection open.
     def take_over
       receive_input
       env = self.env
-      socket = HijackedSocket.create(*hijack)
-      registry.add_socket(socket)
-      env["rack.hijack_io"] = socket if env
-      socket
+      Thread.handle_interrupt(Object => :on_blocking) do
+        @socket = HijackedSocket.prepare(*hijack)
+        registry.add_socket(@socket)
+        env["rack.hijack_io"] = @socket if env
+      end
+      @socket
     end
   end
 end

@@ -191,6 +191,11 @@ impl Inner {
             let mut state = self.state.lock();
             state.service = None;
             match std::mem::replace(&mut state.hijack, Hijack::None) {
+                // Who asked for it was interrupted, and has given up.
+                Hijack::Wanted if state.released.is_some() => {
+                    state.hijack = Hijack::Taken;
+                    None
+                }
                 Hijack::Wanted => {
                     state.hijack = Hijack::Given(hijacked);
                     None

@@ -5,6 +5,8 @@ use std::{
     os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd},
 };
 
+use magnus::{Error, RClass, Value, prelude::*};
+
 /// A duplicate of a descriptor that Ruby, or whoever started the process, owns.
 ///
 /// # Errors
@@ -19,9 +21,20 @@ pub(crate) fn duplicate(fd: RawFd) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(copy) })
 }
 
-/// Gives a descriptor away: whoever gets the number closes it.
-pub(crate) fn give(fd: OwnedFd) -> RawFd {
-    fd.into_raw_fd()
+/// Makes an IO of Ruby that owns `fd`: an instance of `class`, by its `for_fd`, with
+/// `mode` where that takes one.
+///
+/// # Errors
+/// `for_fd` has raised; then the descriptor is closed.
+pub(crate) fn give(fd: OwnedFd, class: RClass, mode: Option<&str>) -> Result<Value, Error> {
+    let number = fd.as_raw_fd();
+    let io = match mode {
+        Some(mode) => class.funcall("for_fd", (number, mode))?,
+        None => class.funcall("for_fd", (number,))?,
+    };
+    // The object closes it from now on.
+    let _ = fd.into_raw_fd();
+    Ok(io)
 }
 
 /// Closes descriptors by their numbers, in a child process that must not use them.

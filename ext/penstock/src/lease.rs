@@ -2,7 +2,7 @@
 
 use std::os::fd::RawFd;
 
-use magnus::{Error, RArray, Ruby, TypedData, method, prelude::*};
+use magnus::{Error, RArray, RClass, RModule, Ruby, TypedData, method, prelude::*};
 use parking_lot::Mutex;
 use penstock::{
     hijack::{Lease as CoreLease, SocketKind},
@@ -28,12 +28,15 @@ impl Lease {
         }
     }
 
-    pub(crate) fn kind_name(kind: SocketKind) -> &'static str {
-        match kind {
-            SocketKind::Tcp => "tcp",
-            SocketKind::Unix => "unix",
-            SocketKind::Pair => "pair",
-        }
+    /// The class of a hijacked socket, of those in `hijacked_socket.rb`.
+    pub(crate) fn socket_class(ruby: &Ruby, kind: SocketKind) -> Result<RClass, Error> {
+        let penstock: RModule = ruby.class_object().const_get("Penstock")?;
+        let sockets: RModule = penstock.const_get("HijackedSocket")?;
+        sockets.const_get(match kind {
+            SocketKind::Tcp => "TCP",
+            SocketKind::Unix => "UNIX",
+            SocketKind::Pair => "Pair",
+        })
     }
 
     /// `[ip, port]`, or nil.

@@ -175,11 +175,8 @@ impl Engine {
                 length,
             } => {
                 env.set_length(length)?;
-                let number = fd::give(spool.into());
-                file = Some(
-                    ruby.get_inner(self.file)
-                        .funcall("for_fd", (number, "rb"))?,
-                );
+                let class = ruby.get_inner(self.file);
+                file = Some(fd::give(spool.into(), class, Some("rb"))?);
                 body = file;
             }
             Input::Empty | Input::Streaming => {}

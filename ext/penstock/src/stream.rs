@@ -346,13 +346,17 @@ impl Stream {
         rb_self.ask(ruby, false, Exchange::is_hijacked)
     }
 
-    /// Takes the socket: `[descriptor, kind, lease, peer, local]`; addresses are
-    /// `[ip, port]`, or nil on a Unix socket.
+    /// Takes the socket: `[socket, lease, peer, local]`; addresses are `[ip, port]`, or nil on a
+    /// Unix socket. A wait that is interrupted can be begun again until the thread is free.
     fn hijack(ruby: &Ruby, rb_self: &Self) -> Result<RArray, Error> {
         let exchange = rb_self.exchange(ruby)?;
         let fail = |error: CoreError| error::to_ruby(ruby, &error);
         exchange.want_hijack().map_err(fail)?;
-        let Wait::Ready(hijacked) = gvl::wait(ruby, None, |cx| exchange.poll_hijacked(cx))? else {
+        let waited = gvl::wait(ruby, None, |cx| exchange.poll_hijacked(cx));
+        if waited.is_err() {
+            exchange.cancel_hijack();
+        }
+        let Wait::Ready(hijacked) = waited? else {
             return Err(error::penstock_error(
                 ruby,
                 "Error",
@@ -360,12 +364,11 @@ impl Stream {
             ));
         };
         let hijacked = hijacked.map_err(fail)?;
-        let kind = ruby.to_symbol(Lease::kind_name(hijacked.kind));
+        let class = Lease::socket_class(ruby, hijacked.kind)?;
         let (peer, local) = (hijacked.peer, hijacked.local);
         let lease = ruby.obj_wrap(Lease::new(hijacked.lease));
-        let array = ruby.ary_new_capa(5);
-        array.push(fd::give(hijacked.fd))?;
-        array.push(kind)?;
+        let array = ruby.ary_new_capa(4);
+        array.push(fd::give(hijacked.fd, class, None)?)?;
         array.push(lease)?;
         array.push(Lease::address(ruby, peer)?)?;
         array.push(Lease::address(ruby, local)?)?;
