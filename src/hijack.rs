@@ -8,12 +8,8 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
-use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
-    net::UnixStream,
-    time::timeout,
-};
+use bytes::{Bytes, BytesMut};
+use tokio::{net::UnixStream, time::timeout};
 
 use crate::{
     error::{Error, Result},
@@ -67,7 +63,8 @@ impl Lease {
         };
         runtime.spawn(async move {
             // A socket that cannot be registered is closed at once: the kernel's own way.
-            if let Ok(socket) = Socket::from_fd(duplicate, self.kind == SocketKind::Tcp) {
+            if let Ok(mut socket) = Socket::from_fd(duplicate, self.kind == SocketKind::Tcp) {
+                socket.list_in(&self.server.fds);
                 linger(socket, &self.server).await;
             }
         });
@@ -75,25 +72,22 @@ impl Lease {
 }
 
 /// Ends the write direction, then reads until the client ends its own, or for so long.
-pub(crate) async fn linger(mut socket: Socket, server: &Shared) {
+pub(crate) async fn linger(socket: Socket, server: &Shared) {
     socket.shutdown_write();
-    drain(
-        &mut socket,
-        server.config.linger_timeout,
-        server.config.linger_total,
-    )
-    .await;
+    drain(&socket, server).await;
 }
 
-async fn drain(socket: &mut (impl AsyncRead + Unpin), silence: Duration, total: Duration) {
+async fn drain(socket: &Socket, server: &Shared) {
+    let silence = server.config.linger_timeout;
     let reading = async {
-        // On the heap: an array would lie in the task of every connection.
-        let mut space = vec![0; 4096];
+        let mut space = BytesMut::with_capacity(4096);
         // Ends at an EOF, an error, or a silence.
-        while let Ok(Ok(1..)) = timeout(silence, socket.read(&mut space)).await {}
+        while let Ok(Ok(1..)) = timeout(silence, socket.read_some(&mut space)).await {
+            space.clear();
+        }
     };
     // All that is left to do is to close.
-    let _ = timeout(total, reading).await;
+    let _ = timeout(server.config.linger_total, reading).await;
 }
 
 /// Hands the client's socket over where nothing was read ahead, else one end of a pair.
@@ -130,7 +124,8 @@ pub(crate) fn give(
     }
     let (ours, theirs) = StdUnixStream::pair().map_err(failed)?;
     ours.set_nonblocking(true).map_err(failed)?;
-    let ours = UnixStream::from_std(ours).map_err(failed)?;
+    let mut ours = Socket::unix(UnixStream::from_std(ours).map_err(failed)?);
+    ours.list_in(&server.fds);
     let task_server = server.clone();
     tokio::spawn(async move {
         let _permit = permit;
@@ -152,42 +147,39 @@ pub(crate) fn give(
 }
 
 /// Copies between the client and the application's pair until both directions have ended.
-async fn bridge(client: Socket, early: Bytes, ours: UnixStream, server: &Shared) {
+async fn bridge(client: Socket, early: Bytes, ours: Socket, server: &Shared) {
     let mut stop = server.stop.subscribe();
     let copying = async {
-        let (mut from_client, mut to_client) = tokio::io::split(client);
-        let (mut from_application, mut to_application) = ours.into_split();
         let inward = async {
-            let copied = match to_application.write_all(&early).await {
-                Ok(()) => copy(&mut from_client, &mut to_application).await,
+            let copied = match write_all(&ours, &early).await {
+                Ok(()) => copy(&client, &ours).await,
                 Err(_) => Err(Side::To),
             };
             match copied {
-                // Dropping the half ends it: the application reads an EOF.
-                Ok(()) => drop(to_application),
+                // The application reads an EOF.
+                Ok(()) => ours.shutdown_write(),
                 // The application has closed; what was written last must still arrive.
-                Err(Side::To) => {
-                    let config = &server.config;
-                    drain(&mut from_client, config.linger_timeout, config.linger_total).await;
-                }
+                Err(Side::To) => drain(&client, server).await,
                 Err(Side::From) => {}
             }
             copied.is_ok()
         };
-        let outward = async move {
-            let copied = copy(&mut from_application, &mut to_client).await.is_ok();
-            let ended = copied && to_client.shutdown().await.is_ok();
-            ended.then_some(from_application)
+        let outward = async {
+            let copied = copy(&ours, &client).await.is_ok();
+            if copied {
+                client.shutdown_write();
+            }
+            copied
         };
         tokio::pin!(inward, outward);
         tokio::select! {
             whole = &mut inward => if whole {
                 outward.await;
             },
-            open = &mut outward => if let Some(application) = open {
+            whole = &mut outward => if whole {
                 tokio::select! {
                     _ = inward => {}
-                    () = closed(application.as_ref(), server) => {}
+                    () = closed(&ours, server) => {}
                 }
             }
         }
@@ -200,7 +192,7 @@ async fn bridge(client: Socket, early: Bytes, ours: UnixStream, server: &Shared)
 
 /// Waits until the application has closed its end, which has ended its writing before (it may
 /// read on after that), and then as long as the client is given to close.
-async fn closed(ours: &UnixStream, server: &Shared) {
+async fn closed(ours: &Socket, server: &Shared) {
     // A write of nothing fails once the other end is closed, and changes nothing before.
     while !matches!(ours.try_write(&[]), Err(error) if error.kind() != io::ErrorKind::WouldBlock) {
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -214,16 +206,22 @@ enum Side {
     To,
 }
 
-async fn copy(
-    from: &mut (impl AsyncRead + Unpin),
-    to: &mut (impl AsyncWrite + Unpin),
-) -> std::result::Result<(), Side> {
-    loop {
-        // At rest a bridge keeps no buffer beyond this small one.
-        let mut buffer = bytes::BytesMut::with_capacity(4096);
-        if from.read_buf(&mut buffer).await.map_err(|_| Side::From)? == 0 {
-            return Ok(());
-        }
-        to.write_all(&buffer).await.map_err(|_| Side::To)?;
+async fn copy(from: &Socket, to: &Socket) -> std::result::Result<(), Side> {
+    // At rest a bridge keeps no buffer beyond this small one.
+    let mut buffer = BytesMut::with_capacity(4096);
+    while from.read_some(&mut buffer).await.map_err(|_| Side::From)? > 0 {
+        write_all(to, &buffer).await.map_err(|_| Side::To)?;
+        buffer.clear();
     }
+    Ok(())
+}
+
+async fn write_all(to: &Socket, mut data: &[u8]) -> io::Result<()> {
+    while !data.is_empty() {
+        match to.write_some(data).await? {
+            0 => return Err(io::ErrorKind::WriteZero.into()),
+            written => data = &data[written..],
+        }
+    }
+    Ok(())
 }

@@ -104,6 +104,24 @@ RSpec.describe "A fork of a process with a running server" do
     end
   end
 
+  it "leaves no end of a bridge to a hijacked socket in the child" do
+    child = forking_program('[sockets, [$open["/hijack"].fileno]]')
+    client = connect(child).write("#{request_bytes("GET", "/hijack")}early")
+    expect(client.read_bytes(4)).to eq("open")
+    held, own = fork_report(child)
+    expect(held).to eq(own)
+    expect_clean(child)
+  end
+
+  it "leaves no connection in the child that the application has closed and whose client has not" do
+    child = forking_program("sockets")
+    client = open_hijacked(child)
+    expect(get(child, "/close").body).to eq("closed")
+    expect(client).to be_eof
+    expect(fork_report(child)).to eq([])
+    expect_clean(child)
+  end
+
   it "lets the child close its copies of hijacked sockets, and the connections go on in the parent" do
     child = forking_program('[$open["/hijack"].close, $open["/hijack"].closed?, sockets.size]')
     hijacked = open_hijacked(child)
