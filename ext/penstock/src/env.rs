@@ -150,18 +150,19 @@ impl<'a> Env<'a> {
         }
         let path = uri.path();
         let path = if path.is_empty() { "/" } else { path };
-        // Not frozen: applications set the encoding of this one in place.
-        let path = self.ruby.str_from_slice(path.as_bytes());
-        self.set(Text::PathInfo, path)?;
-        self.set(Text::RequestPath, path)?;
+        // A String of its own for each key, and not frozen: applications change some in place.
+        let path = || self.ruby.str_from_slice(path.as_bytes());
+        self.set(Text::PathInfo, path())?;
+        self.set(Text::RequestPath, path())?;
         if let Some(query) = uri.query() {
             self.set(Text::QueryString, self.string(query.as_bytes()))?;
         }
         let target = match uri.path_and_query() {
             _ if uri.scheme().is_some() => self.ruby.str_new(&uri.to_string()),
-            Some(_) if uri.query().is_none() => path,
-            Some(target) => self.ruby.str_from_slice(target.as_str().as_bytes()),
-            None => path,
+            Some(target) if uri.query().is_some() => {
+                self.ruby.str_from_slice(target.as_str().as_bytes())
+            }
+            _ => path(),
         };
         self.set(Text::RequestUri, target)?;
         if *version == Version::HTTP_10 {

@@ -73,6 +73,16 @@ RSpec.describe "env" do
     expect(plain.values.reject(&:ascii_only?).map(&:encoding)).to eq([Encoding::BINARY])
   end
 
+  it "has a String of its own for each key that says the path, which may be changed in place" do
+    server = serve do |env|
+      env["PATH_INFO"].sub!("path", "info")
+      env["REQUEST_PATH"].upcase!
+      env["REQUEST_URI"] << "#uri"
+      [200, {}, [env.values_at("PATH_INFO", "REQUEST_PATH", "REQUEST_URI").join(" ")]]
+    end
+    expect(connect(server).write(self.class.with).read_response.body).to eq("/info /PATH /path#uri")
+  end
+
   it "has the client's port" do
     expect(env_of(self.class.with)["REMOTE_PORT"]).to eq(@client.socket.local_address.ip_port.to_s)
   end
