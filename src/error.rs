@@ -29,8 +29,6 @@ pub(crate) enum Kind {
     Malformed,
     /// A write found the buffer full, and the policy of the stream is to say so.
     SlowConsumer,
-    /// The server stops, or has stopped.
-    Stopped,
     /// The caller asked for what cannot be done in this state.
     Misuse,
     /// The operating system refused.
@@ -91,11 +89,6 @@ impl Error {
     /// Whether a write was refused since the client reads too slowly.
     pub fn is_slow_consumer(&self) -> bool {
         self.kind == Kind::SlowConsumer
-    }
-
-    /// Whether the server stops or has stopped.
-    pub fn is_stopped(&self) -> bool {
-        self.kind == Kind::Stopped
     }
 
     /// What happened, without the text of the source.
