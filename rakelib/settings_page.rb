@@ -10,8 +10,7 @@ module SettingsPage
   # Defaults that hang on something else, in words.
   IN_WORDS = {
     log_level: "`:info`; `:debug` with `debug`",
-    drain_timeout: "`30`; `2` in development",
-    max_connections: "the hard limit of file descriptors less 128, from 1 to 65,536"
+    drain_timeout: "`30`; `2` in development"
   }.freeze
 
   # What stands above the tables.

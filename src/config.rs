@@ -50,7 +50,8 @@ pub struct Config {
     pub linger_timeout: Duration,
     /// Longest time that a connection is drained after its last response.
     pub linger_total: Duration,
-    /// Most connections of the process; `None`: as many as descriptors allow.
+    /// Most connections of the process; `None`: as many as descriptors allow, which is the hard
+    /// limit less what is left to everything else, and at most 65,536.
     pub max_connections: Option<usize>,
     /// Most exchanges that wait for a thread.
     pub queue_size: usize,

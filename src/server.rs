@@ -280,17 +280,20 @@ impl Server {
 /// the hard one.
 fn connection_limit(wanted: Option<usize>) -> usize {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
-    let allowed = match getrlimit(Resource::RLIMIT_NOFILE) {
+    let descriptors = match getrlimit(Resource::RLIMIT_NOFILE) {
         Ok((soft, hard)) => {
             let raised = soft < hard && setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok();
             if raised { hard } else { soft }
         }
         Err(_) => 1024,
     };
-    let allowed = allowed
-        .saturating_sub(RESERVED_DESCRIPTORS)
-        .clamp(1, MAX_CONNECTIONS);
-    wanted.map_or(allowed as usize, |wanted| wanted.max(1))
+    wanted.map_or(allowed_by(descriptors), |wanted| wanted.max(1))
+}
+
+/// How many connections so many descriptors allow.
+fn allowed_by(descriptors: u64) -> usize {
+    let left = descriptors.saturating_sub(RESERVED_DESCRIPTORS);
+    left.clamp(1, MAX_CONNECTIONS) as usize
 }
 
 async fn run(shared: Arc<Shared>, listeners: Vec<Listener>) {
@@ -517,6 +520,24 @@ impl Drop for Permit {
         self.shared.closed_one.notify_waiters();
         if left == 0 {
             self.shared.wake_idle_waiters();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_leave_descriptors_to_others_and_have_an_upper_limit() {
+        let cases = [
+            (4096, 3968),
+            (1_000_000, 65_536),
+            (20, 1),
+            (u64::MAX, 65_536),
+        ];
+        for (descriptors, connections) in cases {
+            assert_eq!(allowed_by(descriptors), connections, "{descriptors}");
         }
     }
 }

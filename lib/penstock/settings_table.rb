@@ -11,12 +11,6 @@ module Penstock
     mib = 1024 * kib
     row = Setting.method(:new)
 
-    # Most connections by default: what the file descriptors of a process allow (its soft limit is raised to the hard one
-    # when a server starts), less what the application needs for itself.
-    connections = lambda do |_values|
-      (Process.getrlimit(:NOFILE).last - 128).clamp(1, 65_536)
-    end
-
     # Where to listen, and how the process behaves.
     process = [
       row[:environment, type::STRING, "development",
@@ -78,7 +72,8 @@ module Penstock
 
     # What all connections of the process share.
     shared = [
-      row[:max_connections, type::COUNT.or_nil, connections, "Connections of the process, hijacked ones included"],
+      row[:max_connections, type::COUNT.or_nil, nil,
+          "Connections of the process, hijacked ones included; nil: the hard limit of descriptors less 128, to 65,536"],
       row[:queue_size, type::COUNT, 1024, "Requests that wait for a thread; above it the answer is 503"],
       row[:queue_timeout, type::SECONDS.or_nil, 30, "Time that a request waits for a thread; after it the answer is 503"],
       row[:backlog, type.integer("a whole number from 1 to 65535", least: 1, most: 65_535), 1024,

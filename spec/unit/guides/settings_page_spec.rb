@@ -16,12 +16,10 @@ RSpec.describe SettingsPage do
   it "says in words what the defaults are that hang on something else" do
     expect(described_class::IN_WORDS.keys.to_h { |name| [name, described_class.text[/^\| `#{name}` \|.*/]] }).to match(
       log_level: include("`:info`", "`:debug` with `debug`"),
-      drain_timeout: include("`30`; `2` in development"),
-      max_connections: include("less 128")
+      drain_timeout: include("`30`; `2` in development")
     )
     table = Penstock::Settings.table
     expect(%w[production development].map { |name| table[:drain_timeout].default({ environment: name }) }).to eq([30, 2])
     expect([false, true].map { |debug| table[:log_level].default({ debug: debug }) }).to eq(%i[info debug])
-    expect(table[:max_connections].default({})).to eq((Process.getrlimit(:NOFILE).last - 128).clamp(1, 65_536))
   end
 end
