@@ -31,8 +31,12 @@ module Penstock
       end
     end
 
-    # Every fork of Ruby goes through this method (Process._fork).
+    # Every fork of Ruby goes through Process._fork, but for that of Process.daemon.
     module Hook
+      def daemon(...)
+        super.tap { Fork.forked }
+      end
+
       def _fork
         pid = super
         Fork.forked if pid.zero?

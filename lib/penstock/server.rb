@@ -63,7 +63,9 @@ module Penstock
 
     # Blocks until the server has stopped.
     # @return [void]
+    # @raise [ForkError] in a forked child, which would wait for ever.
     def wait
+      stats
       @stopped.pop
       nil
     end

@@ -58,6 +58,27 @@ RSpec.describe "A fork of a process with a running server" do
     end
   end
 
+  # The process that goes on is the child.
+  it "by Process.daemon leaves no socket either, and every call raises" do
+    report = File.join(temporary_folder, "report")
+    program = <<~RUBY
+      require "penstock"
+      server = Penstock::Server.new(->(_env) { [200, {}, []] }, bind: "tcp://127.0.0.1:0", quiet: true).start
+      Process.daemon(true, true)
+      sockets = Dir.glob("/proc/self/fd/*").count { |path| File.symlink?(path) && File.readlink(path).start_with?("socket:") }
+      error = begin
+        server.stats
+      rescue Penstock::ForkError => e
+        e.class
+      end
+      File.write(#{(report + ".new").dump}, [sockets, error].inspect)
+      File.rename(#{(report + ".new").dump}, #{report.dump})
+    RUBY
+    expect(system(RbConfig.ruby, "-I#{ServerHelper::ROOT}/lib", "-e", program)).to be(true)
+    eventually(20) { File.exist?(report) }
+    expect(File.read(report)).to eq("[0, Penstock::ForkError]")
+  end
+
   # What a child may try: description => Ruby.
   {
     "stream.write" => '$open["/stream"].write("by the child")',
@@ -86,6 +107,7 @@ RSpec.describe "A fork of a process with a running server" do
     "rack.errors.puts" => '$open["/held"]["rack.errors"].puts("by the child")',
     "server.stop" => "$server.stop(timeout: 0)",
     "server.stop!" => "$server.stop!",
+    "server.wait" => "$server.wait",
     "server.stats" => "$server.stats",
     "server.url" => "$server.url",
     "server.reopen_logs" => "$server.reopen_logs",
