@@ -61,7 +61,7 @@ RSpec.describe "A fork of a process with a running server" do
   # The process that goes on is the child.
   it "by Process.daemon leaves no socket either, and every call raises" do
     report = File.join(temporary_folder, "report")
-    program = <<~RUBY
+    program = <<~'RUBY'
       require "penstock"
       server = Penstock::Server.new(->(_env) { [200, {}, []] }, bind: "tcp://127.0.0.1:0", quiet: true).start
       Process.daemon(true, true)
@@ -71,10 +71,10 @@ RSpec.describe "A fork of a process with a running server" do
       rescue Penstock::ForkError => e
         e.class
       end
-      File.write(#{(report + ".new").dump}, [sockets, error].inspect)
-      File.rename(#{(report + ".new").dump}, #{report.dump})
+      File.write(ARGV[0] + ".new", [sockets, error].inspect)
+      File.rename(ARGV[0] + ".new", ARGV[0])
     RUBY
-    expect(system(RbConfig.ruby, "-I#{ServerHelper::ROOT}/lib", "-e", program)).to be(true)
+    expect(system(RbConfig.ruby, "-I#{ServerHelper::ROOT}/lib", "-e", program, report)).to be(true)
     eventually(20) { File.exist?(report) }
     expect(File.read(report)).to eq("[0, Penstock::ForkError]")
   end
