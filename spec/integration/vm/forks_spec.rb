@@ -61,7 +61,7 @@ RSpec.describe "A fork of a process with a running server" do
   # The process that goes on is the child.
   it "by Process.daemon leaves no socket either, and every call raises" do
     report = File.join(temporary_folder, "report")
-    program = <<~'RUBY'
+    program = <<~RUBY
       require "penstock"
       server = Penstock::Server.new(->(_env) { [200, {}, []] }, bind: "tcp://127.0.0.1:0", quiet: true).start
       Process.daemon(true, true)
