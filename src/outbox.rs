@@ -3,6 +3,9 @@
 //! Writers are any threads; the reader is the task of the connection. One write is contiguous:
 //! writers that must wait stand in line, and only the first may append.
 
+mod pending_write;
+mod state;
+
 use std::{
     collections::VecDeque,
     fmt,
@@ -10,9 +13,11 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
 
+pub use self::pending_write::PendingWrite;
+use self::state::{End, State, Writer};
 use crate::{
     config::SlowConsumer,
     error::{Error, Kind, Result},
@@ -39,30 +44,6 @@ pub struct Outbox {
     ended: Arc<EndedQueue>,
 }
 
-struct State {
-    buffer: BytesMut,
-    capacity: usize,
-    policy: SlowConsumer,
-    end: Option<End>,
-    gone: Option<Gone>,
-    /// The task of the connection, until the end.
-    reader: Option<Waker>,
-    /// The reader has found nothing to take.
-    reader_waits: bool,
-    line: VecDeque<Writer>,
-    next_ticket: u64,
-    watched: bool,
-    /// The response has begun, and its body is what is written here.
-    open: bool,
-    /// Nothing more is taken: see [`Outbox::overflow`].
-    full: bool,
-    /// The response has all its bytes: the stream has ended, also where the application has not
-    /// closed it.
-    through: bool,
-    /// Something was written that is not sent, because the response is full; told once.
-    cut: bool,
-}
-
 /// What became of a write.
 pub(crate) enum Written<'a> {
     /// All of it was appended.
@@ -71,25 +52,6 @@ pub(crate) enum Written<'a> {
     Waits(PendingWrite<'a>),
     /// It was dropped, as the first one behind a response that is full.
     Cut,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    Finished,
-    Aborted,
-}
-
-struct Writer {
-    ticket: u64,
-    waker: Option<Waker>,
-}
-
-/// A write that waits for room. Dropping it gives its place in the line up; what was appended
-/// stays.
-pub struct PendingWrite<'a> {
-    outbox: &'a Outbox,
-    data: Bytes,
-    ticket: u64,
 }
 
 impl Outbox {
@@ -388,112 +350,6 @@ fn full(length: usize, state: &State) -> Error {
         state.buffer.len()
     );
     Error::new(Kind::SlowConsumer, message)
-}
-
-impl State {
-    fn set_reader(&mut self, cx: &Context<'_>) {
-        match &mut self.reader {
-            Some(reader) => reader.clone_from(cx.waker()),
-            none => *none = Some(cx.waker().clone()),
-        }
-    }
-
-    fn room(&self) -> usize {
-        self.capacity.saturating_sub(self.buffer.len())
-    }
-
-    fn append(&mut self, data: &[u8]) {
-        self.buffer.extend_from_slice(data);
-    }
-
-    fn is_ended(&self) -> bool {
-        self.end.is_some() || self.gone.is_some()
-    }
-
-    /// What ended the stream: a client that went before the local close.
-    fn reason(&self) -> Option<Gone> {
-        if self.end == Some(End::Finished) {
-            None
-        } else {
-            self.gone
-        }
-    }
-
-    /// Whether this is the first time that bytes of the application are not sent.
-    fn cut(&mut self) -> bool {
-        !std::mem::replace(&mut self.cut, true)
-    }
-
-    fn dropped<'a>(&mut self) -> Written<'a> {
-        if self.cut() {
-            Written::Cut
-        } else {
-            Written::All
-        }
-    }
-
-    fn check(&self) -> Result<()> {
-        match (self.end, self.gone) {
-            (Some(_), _) => Err(Error::new(Kind::Closed, "closed stream")),
-            (None, Some(gone)) => Err(gone.to_error()),
-            (None, None) if !self.open => Err(Error::new(
-                Kind::Misuse,
-                "nothing can be written before the response has begun with a streaming body; \
-                 return a body that responds to call, or a rack.hijack header",
-            )),
-            (None, None) => Ok(()),
-        }
-    }
-}
-
-impl PendingWrite<'_> {
-    /// Appends as room comes; ready when all was appended.
-    ///
-    /// # Errors
-    /// The stream ended, or the client went, before all was appended.
-    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        let mut state = self.outbox.state.lock();
-        if let Err(error) = state.check() {
-            return Poll::Ready(Err(error));
-        }
-        if state.full {
-            self.data.clear();
-        }
-        let first = state
-            .line
-            .front()
-            .is_some_and(|writer| writer.ticket == self.ticket);
-        if first {
-            let length = self.data.len().min(state.room());
-            state.append(&self.data[..length]);
-            self.data.advance(length);
-        }
-        if self.data.is_empty() {
-            self.outbox.wake_reader(state);
-            return Poll::Ready(Ok(()));
-        }
-        let ticket = self.ticket;
-        if let Some(writer) = state.line.iter_mut().find(|writer| writer.ticket == ticket) {
-            writer.waker = Some(cx.waker().clone());
-        }
-        self.outbox.wake_reader(state);
-        Poll::Pending
-    }
-}
-
-impl Drop for PendingWrite<'_> {
-    fn drop(&mut self) {
-        let mut state = self.outbox.state.lock();
-        state.line.retain(|writer| writer.ticket != self.ticket);
-        let next = state
-            .line
-            .front_mut()
-            .and_then(|writer| writer.waker.take());
-        drop(state);
-        if let Some(next) = next {
-            next.wake();
-        }
-    }
 }
 
 impl fmt::Debug for Outbox {

@@ -1,5 +1,7 @@
 //! The server: its thread, its listeners, and what all connections share.
 
+mod accept;
+
 use std::{
     collections::HashMap,
     io,
@@ -19,6 +21,8 @@ use tokio::{
     sync::{Notify, Semaphore, watch},
 };
 
+pub(crate) use self::accept::Permit;
+use self::accept::{accept, connection_limit};
 use crate::{
     config::{Bind, Config},
     connection::{Connection, Order},
@@ -27,26 +31,16 @@ use crate::{
     fds::{self, FdTable, Listed},
     listener::{Bound, Listener},
     log::Log,
-    protocol,
     queue::{Queue, Sleeper},
     stats::{Counters, Stats},
     stream::{Ended, EndedQueue},
     wakeups::Wakeups,
 };
 
-/// Descriptors that are left to everything but connections.
-const RESERVED_DESCRIPTORS: u64 = 128;
-
 /// How often it is looked whether memory is to be given back, and how many connections must
 /// have given their buffers up for it.
 const RELEASE_EVERY: Duration = Duration::from_secs(2);
 const RELEASE_AFTER: usize = 256;
-
-/// How long nothing is said of a server that stays full.
-const FULL_TOLD_EVERY: Duration = Duration::from_secs(60);
-
-/// Most connections where nothing else limits them.
-const MAX_CONNECTIONS: u64 = 65_536;
 
 /// A server that listens, and serves once it was started.
 #[derive(Debug)]
@@ -276,26 +270,6 @@ impl Server {
     }
 }
 
-/// As many connections as was asked for, and as descriptors allow: the soft limit is raised to
-/// the hard one.
-fn connection_limit(wanted: Option<usize>) -> usize {
-    use nix::sys::resource::{Resource, getrlimit, setrlimit};
-    let descriptors = match getrlimit(Resource::RLIMIT_NOFILE) {
-        Ok((soft, hard)) => {
-            let raised = soft < hard && setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok();
-            if raised { hard } else { soft }
-        }
-        Err(_) => 1024,
-    };
-    wanted.map_or(allowed_by(descriptors), |wanted| wanted.max(1))
-}
-
-/// How many connections so many descriptors allow.
-fn allowed_by(descriptors: u64) -> usize {
-    let left = descriptors.saturating_sub(RESERVED_DESCRIPTORS);
-    left.clamp(1, MAX_CONNECTIONS) as usize
-}
-
 async fn run(shared: Arc<Shared>, listeners: Vec<Listener>) {
     let wakeups = shared.wakeups.clone();
     tokio::spawn(async move { wakeups.run().await });
@@ -329,84 +303,6 @@ async fn give_memory_back(release: fn(), shared: Arc<Shared>) {
             let _ = tokio::task::spawn_blocking(release).await;
         }
     }
-}
-
-/// How long accepting pauses where the next try would fail as the last one did.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-async fn accept(listener: Listener, shared: Arc<Shared>) {
-    let mut draining = shared.draining.subscribe();
-    let accepting = async {
-        let mut told = false;
-        loop {
-            shared.await_room().await;
-            match listener.accept().await {
-                Ok((mut socket, peer, local)) => {
-                    socket.list_in(&shared.fds);
-                    Counters::add(&shared.counters.accepted);
-                    let permit = Permit::new(&shared);
-                    tokio::spawn(protocol::serve(socket, peer, local, shared.clone(), permit));
-                }
-                Err(error) if is_exhaustion(&error) => {
-                    shared.tell_full(&format!("no connection can be accepted: {error}"));
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-                // The client was faster away than we could look.
-                Err(error) if is_of_one_connection(&error) => {}
-                Err(error) => {
-                    if !std::mem::replace(&mut told, true) {
-                        shared.log.warn(&format!(
-                            "no connection can be accepted at {}: {error}; it is tried again \
-                             and again; find out who else uses the listening socket, and \
-                             restart the server",
-                            listener.url()
-                        ));
-                    }
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-            }
-        }
-    };
-    tokio::select! {
-        () = accepting => {}
-        _ = draining.wait_for(|draining| *draining) => {}
-    }
-}
-
-/// Whether an error of accept(2) concerns the one connection that was to be accepted, so that the
-/// next may be had at once. Linux passes on what the network has against it.
-fn is_of_one_connection(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
-    if matches!(
-        error.kind(),
-        ConnectionAborted | ConnectionReset | Interrupted
-    ) {
-        return true;
-    }
-    let number = error.raw_os_error();
-    #[cfg(target_os = "linux")]
-    if number == Some(libc::ENONET) {
-        return true;
-    }
-    matches!(
-        number,
-        Some(
-            libc::ENETDOWN
-                | libc::EPROTO
-                | libc::ENOPROTOOPT
-                | libc::EHOSTDOWN
-                | libc::EHOSTUNREACH
-                | libc::EOPNOTSUPP
-                | libc::ENETUNREACH
-        )
-    )
-}
-
-fn is_exhaustion(error: &io::Error) -> bool {
-    matches!(
-        error.raw_os_error(),
-        Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)
-    )
 }
 
 impl Shared {
@@ -453,30 +349,6 @@ impl Shared {
     fn wake_idle_waiters(&self) {
         self.idle_waiters.lock().drain(..).for_each(Waker::wake);
     }
-
-    async fn await_room(&self) {
-        loop {
-            let closed = self.closed_one.notified();
-            if self.open.load(Ordering::SeqCst) < self.max_connections {
-                return;
-            }
-            self.tell_full(&format!(
-                "{} connections are open, as many as max_connections allows: \
-                 accepting pauses until one closes",
-                self.max_connections
-            ));
-            closed.await;
-        }
-    }
-
-    /// One line for a time in which it is full again and again, not for each connection.
-    fn tell_full(&self, text: &str) {
-        let mut told = self.full_told.lock();
-        if told.is_none_or(|told| told.elapsed() >= FULL_TOLD_EVERY) {
-            *told = Some(Instant::now());
-            self.log.warn(text);
-        }
-    }
 }
 
 impl std::fmt::Debug for Shared {
@@ -496,48 +368,5 @@ pub(crate) struct Registration {
 impl Drop for Registration {
     fn drop(&mut self) {
         self.shared.connections.lock().remove(&self.id);
-    }
-}
-
-/// Counts a connection as open, as long as it lives.
-#[derive(Debug)]
-pub(crate) struct Permit {
-    shared: Arc<Shared>,
-}
-
-impl Permit {
-    fn new(shared: &Arc<Shared>) -> Self {
-        shared.open.fetch_add(1, Ordering::SeqCst);
-        Self {
-            shared: shared.clone(),
-        }
-    }
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        let left = self.shared.open.fetch_sub(1, Ordering::SeqCst) - 1;
-        self.shared.closed_one.notify_waiters();
-        if left == 0 {
-            self.shared.wake_idle_waiters();
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn connections_leave_descriptors_to_others_and_have_an_upper_limit() {
-        let cases = [
-            (4096, 3968),
-            (1_000_000, 65_536),
-            (20, 1),
-            (u64::MAX, 65_536),
-        ];
-        for (descriptors, connections) in cases {
-            assert_eq!(allowed_by(descriptors), connections, "{descriptors}");
-        }
     }
 }

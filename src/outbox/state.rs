@@ -1,0 +1,109 @@
+//! What an outbox holds, behind its lock.
+
+use std::{
+    collections::VecDeque,
+    task::{Context, Waker},
+};
+
+use bytes::BytesMut;
+
+use super::Written;
+use crate::{
+    config::SlowConsumer,
+    error::{Error, Kind, Result},
+    stream::Gone,
+};
+
+/// What changes of an outbox.
+pub(super) struct State {
+    pub(super) buffer: BytesMut,
+    pub(super) capacity: usize,
+    pub(super) policy: SlowConsumer,
+    pub(super) end: Option<End>,
+    pub(super) gone: Option<Gone>,
+    /// The task of the connection, until the end.
+    pub(super) reader: Option<Waker>,
+    /// The reader has found nothing to take.
+    pub(super) reader_waits: bool,
+    pub(super) line: VecDeque<Writer>,
+    pub(super) next_ticket: u64,
+    pub(super) watched: bool,
+    /// The response has begun, and its body is what is written here.
+    pub(super) open: bool,
+    /// Nothing more is taken: see [`Outbox::overflow`].
+    pub(super) full: bool,
+    /// The response has all its bytes: the stream has ended, also where the application has not
+    /// closed it.
+    pub(super) through: bool,
+    /// Something was written that is not sent, because the response is full; told once.
+    pub(super) cut: bool,
+}
+
+/// How this side has ended a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Finished,
+    Aborted,
+}
+
+/// A write in the line of those that wait.
+pub(super) struct Writer {
+    pub(super) ticket: u64,
+    pub(super) waker: Option<Waker>,
+}
+
+impl State {
+    pub(super) fn set_reader(&mut self, cx: &Context<'_>) {
+        match &mut self.reader {
+            Some(reader) => reader.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+    }
+
+    pub(super) fn room(&self) -> usize {
+        self.capacity.saturating_sub(self.buffer.len())
+    }
+
+    pub(super) fn append(&mut self, data: &[u8]) {
+        self.buffer.extend_from_slice(data);
+    }
+
+    pub(super) fn is_ended(&self) -> bool {
+        self.end.is_some() || self.gone.is_some()
+    }
+
+    /// What ended the stream: a client that went before the local close.
+    pub(super) fn reason(&self) -> Option<Gone> {
+        if self.end == Some(End::Finished) {
+            None
+        } else {
+            self.gone
+        }
+    }
+
+    /// Whether this is the first time that bytes of the application are not sent.
+    pub(super) fn cut(&mut self) -> bool {
+        !std::mem::replace(&mut self.cut, true)
+    }
+
+    pub(super) fn dropped<'a>(&mut self) -> Written<'a> {
+        if self.cut() {
+            Written::Cut
+        } else {
+            Written::All
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        match (self.end, self.gone) {
+            (Some(_), _) => Err(Error::new(Kind::Closed, "closed stream")),
+            (None, Some(gone)) => Err(gone.to_error()),
+            (None, None) if !self.open => Err(Error::new(
+                Kind::Misuse,
+                "nothing can be written before the response has begun with a streaming body; \
+                 return a body that responds to call, or a rack.hijack header",
+            )),
+            (None, None) => Ok(()),
+        }
+    }
+}
