@@ -70,7 +70,7 @@ RSpec.describe "A hijack that does not come to its end" do
         expect(client.read_to_eof).to match(/\A\z|\AHTTP.1.1 500 /)
         client.close
       end
-      expect(server.log).to include("an IO that is too much")
+      eventually { server.log.include?("an IO that is too much") }
       eventually { resource_counts.descriptors <= baseline.descriptors }
     end
   end

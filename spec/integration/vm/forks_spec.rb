@@ -224,7 +224,7 @@ RSpec.describe "A fork of a process with a running server" do
     expect(client.read_response.body).to eq("parent")
     expect(get(child, "/wait").body).to include("exit 1")
     expect(get(child, "/alive").body).to eq("alive")
-    expect(child.output).to include("Penstock::ForkError")
+    eventually { child.output.include?("Penstock::ForkError") }
     expect(client.received).to eq("")
   end
 
@@ -247,7 +247,9 @@ RSpec.describe "A fork of a process with a running server" do
     RUBY
     expect(get(child, "/fork").body).to eq("parent")
     expect(get(child, "/wait").body).to include("exit 1")
-    expect(child.output.scan(/(?:closed|finished) in .*;/)).to eq(["closed in the parent;", "finished in the parent;"])
+    endings = -> { child.output.scan(/(?:closed|finished) in .*;/) }
+    eventually { endings.call.size >= 2 }
+    expect(endings.call).to eq(["closed in the parent;", "finished in the parent;"])
   end
 
   it "lets the child look at its streams" do
