@@ -178,7 +178,7 @@ impl Connection {
     pub(crate) fn answering(&self, fin_is_gone: bool) {
         let mut state = self.state.lock();
         // A FIN from before the head is a half close, for the whole of the response.
-        state.fin_is_gone = fin_is_gone && !self.io.is_eof();
+        state.fin_is_gone = fin_is_gone && !self.io.has_ended();
         state.phase = Phase::Busy;
         // An interim response that the task has not seen yet: its turn is before the head.
         let interim = std::mem::take(&mut state.interim);

@@ -132,6 +132,12 @@ impl Shared {
         self.facts.eof.load(Relaxed)
     }
 
+    /// Whether the client has ended its side as far as the kernel knows, behind nothing unread.
+    pub(crate) fn has_ended(&self) -> bool {
+        let state = self.state.lock();
+        self.is_eof() || state.socket.as_ref().is_some_and(Socket::is_at_eof)
+    }
+
     /// Whether the client has not taken all that waits for it.
     pub(crate) fn is_blocked(&self) -> bool {
         self.facts.blocked.load(Relaxed)

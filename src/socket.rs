@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    mem::MaybeUninit,
     net::SocketAddr,
     os::fd::{AsRawFd, OwnedFd, RawFd},
     pin::Pin,
@@ -127,6 +128,17 @@ impl Socket {
             Stream::Unix(unix) => unix.take_error(),
         };
         !matches!(error, Ok(None))
+    }
+
+    /// Whether the client has ended its side and all that it sent was read, by what the kernel
+    /// knows: the runtime may not have heard of it yet.
+    pub(crate) fn is_at_eof(&self) -> bool {
+        let mut space = [MaybeUninit::uninit(); 1];
+        let peeked = match &self.stream {
+            Stream::Tcp(tcp) => SockRef::from(tcp).peek(&mut space),
+            Stream::Unix(unix) => SockRef::from(unix).peek(&mut space),
+        };
+        matches!(peeked, Ok(0))
     }
 
     /// Writes what the kernel takes now.
