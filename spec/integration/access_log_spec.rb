@@ -1,0 +1,50 @@
+# frozen_string_literal: true
+
+require "spec_helper"
+
+RSpec.describe "The access log" do
+  # The fields behind the request of the line about a path.
+  def entry(server, path)
+    number = /\d+\.\d+/
+    times = /queue=(?<queue>#{number}) ruby=(?<ruby>#{number}) total=(?<total>#{number})/
+    pattern = %r{"GET #{path} HTTP/1\.1" (?<status>\d+) (?<bytes>\d+) #{times}}
+    eventually { server.log.match(pattern) }.named_captures.transform_values { |value| Float(value) }
+  end
+
+  it "has the status, the bytes of the body, and the seconds in the queue, in Ruby and in all" do
+    latch = Latch.new
+    server = serve(threads: 1, access_log: true) do |env|
+      latch.wait if env["PATH_INFO"] == "/held"
+      [200, {}, ["hello, ", "world"].each]
+    end
+    held = connect(server).write(request_bytes("GET", "/held"))
+    eventually { latch.waiting == 1 }
+    queued = connect(server).write(request_bytes("GET", "/queued"))
+    start = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+    eventually { Process.clock_gettime(Process::CLOCK_MONOTONIC) - start > 0.3 }
+    latch.open
+    [held, queued].each(&:read_response)
+    expect(entry(server, "/held")).to include("status" => 200, "queue" => be < 0.3, "ruby" => be >= 0.3, "total" => be >= 0.3)
+    expect(entry(server, "/queued")).to include("bytes" => be >= 12, "queue" => be >= 0.3, "ruby" => be < 0.3, "total" => be >= 0.3)
+  end
+
+  it "has 499 where the client left, with what was sent until then" do
+    streams = Queue.new
+    server = serve(access_log: true) { [200, {}, ->(stream) { streams << stream.tap { stream.write("hello") } }] }
+    client = connect(server).write(request_bytes("GET", "/left"))
+    client.read_until("hello")
+    client.abort
+    expect(entry(server, "/left")).to include("status" => 499, "bytes" => be >= 5)
+    expect(streams.pop).to be_closed
+  end
+
+  it "has 499 where the client left before there was a response" do
+    latch = Latch.new
+    server = serve(access_log: true) { latch.wait && [200, {}, []] }
+    client = connect(server).write(request_bytes("GET", "/early"))
+    eventually { latch.waiting == 1 }
+    client.abort
+    expect(entry(server, "/early")).to include("status" => 499, "bytes" => 0)
+    latch.open
+  end
+end
