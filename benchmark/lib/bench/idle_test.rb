@@ -10,18 +10,22 @@ module Bench
     # Connections that are opened and closed before, so that what a server needs only once is there.
     WARM_UP = 200
 
+    # Seconds for which the connections have been idle when they are measured. They are measured just opened, too.
+    IDLE_FOR = 5
+
     # KB at most for each connection of Penstock.
     GOAL = 12.0
 
     # The columns of its table.
-    HEADS = ["server", "KB a connection", "to bare hyper", "to Puma", "opened/s", "lost",
+    HEADS = ["server", "KB a connection, just opened", "idle for #{IDLE_FOR} s", "to bare hyper", "to Puma", "opened/s", "lost",
              "descriptors more", "threads more"].freeze
 
     # What was measured of a server.
     #
-    # label: its name; bytes: resident for each connection; rate: connections opened in a second; lost: connections
-    # that the server closed while they were idle; descriptors, threads: more than before, after the end
-    Row = Struct.new(:label, :bytes, :rate, :lost, :descriptors, :threads, keyword_init: true)
+    # label: its name; fresh, bytes: resident for each connection, just opened and idle; rate: connections opened in a
+    # second; lost: connections that the server closed while they were idle; descriptors, threads: more than before, after
+    # the end
+    Row = Struct.new(:label, :fresh, :bytes, :rate, :lost, :descriptors, :threads, keyword_init: true)
 
     # @param options [Options] how many connections, and of which servers
     def initialize(options)
@@ -54,7 +58,7 @@ module Bench
       server = Server.new(contestant.peer, connections: @count, **contestant.options.except(:port))
       hold(server, WARM_UP)
       before = ProcessSample.settled(server.tree)
-      figures = hold(server, @count) { |opened| opened.merge(resident: server.tree.resident) }
+      figures = hold(server, @count) { |opened| opened.merge(residents(server)) }
       row(contestant, before, ProcessSample.back_at(server.tree, before), figures)
     rescue Error => e
       Row.new(label: "#{contestant.label}: **#{e.message}**")
@@ -62,9 +66,16 @@ module Bench
       server&.stop
     end
 
+    # Bytes at once, and after a while.
+    def residents(server)
+      fresh = server.tree.resident
+      sleep IDLE_FOR
+      { fresh: fresh, resident: server.tree.resident }
+    end
+
     def row(contestant, before, after, figures)
-      Row.new(label: contestant.label, bytes: (figures[:resident] - before.resident) / @count.to_f,
-              rate: @count / figures[:seconds], lost: figures[:lost],
+      fresh, idle = figures.values_at(:fresh, :resident).map { |bytes| (bytes - before.resident) / @count.to_f }
+      Row.new(label: contestant.label, fresh: fresh, bytes: idle, rate: @count / figures[:seconds], lost: figures[:lost],
               descriptors: after.descriptors - before.descriptors, threads: after.threads - before.threads)
     end
 
@@ -77,8 +88,9 @@ module Bench
     end
 
     def cells(row)
-      [row.label, row.bytes && Table.number(row.bytes / 1000, 1), ratio(row, "bare hyper"), ratio(row, "Puma"),
-       Table.number(row.rate), *[row.lost, row.descriptors, row.threads].map { Table.number(_1) }]
+      [row.label, *[row.fresh, row.bytes].map { |bytes| bytes && Table.number(bytes / 1000, 1) },
+       ratio(row, "bare hyper"), ratio(row, "Puma"), Table.number(row.rate),
+       *[row.lost, row.descriptors, row.threads].map { Table.number(_1) }]
     end
 
     def ratio(row, name)
