@@ -18,14 +18,15 @@ module Penstock
     end
 
     # Works until the server takes no more requests. What another thread raises in this one between two requests (a time-out
-    # that comes too late) must not cost the thread.
+    # that comes too late) must not cost the thread. A child process, in which the application has gone on, leaves this with
+    # what the application or Penstock raises there.
     # @return [void]
     # @raise [ForkError] in a child process.
     def run
       process_all
-    rescue ForkError
-      raise
     rescue Exception => e # rubocop:disable Lint/RescueException -- see above.
+      raise unless @engine.ours?
+
       @engine.log(:error, "penstock: an error reached a thread that was not calling the application\n#{ErrorText.of(e)}")
       retry
     end
@@ -43,18 +44,17 @@ module Penstock
       status, headers, body = @app.call(env)
       Response.send(stream, status, headers, body) unless hijacked?(stream, status)
       settled = true
-    rescue ForkError => e
-      # The application has forked without a block, and this is the child: the request is the parent's to end.
-      forked = e
-      raise
     rescue Exception => e # rubocop:disable Lint/RescueException -- the thread outlives whatever the application raises.
+      raise unless @engine.ours?
+
       failure = e
       guard(env) do
         fail_with(e, env, stream)
         settled = true
       end
     ensure
-      unless forked
+      # Not in a child, in which the application goes on that has forked without a block: the request is the parent's to end.
+      if settled || @engine.ours?
         break_off(stream) unless settled
         finish(env, stream, body, [status, headers, failure])
       end

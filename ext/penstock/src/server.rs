@@ -112,6 +112,11 @@ impl Engine {
         Ok(self.server.get(ruby)?)
     }
 
+    /// Whether this process has made the engine: not in a forked child.
+    fn is_ours(&self) -> bool {
+        self.server.is_ours()
+    }
+
     fn start(ruby: &Ruby, rb_self: &Self) -> Result<(), Error> {
         rb_self
             .server(ruby)?
@@ -316,6 +321,7 @@ pub(crate) fn init(ruby: &Ruby, penstock: magnus::RModule) -> Result<(), Error> 
     let class = penstock.define_class("Engine", ruby.class_object())?;
     class.define_singleton_method("new", function!(Engine::new, 4))?;
     class.define_singleton_method("forked", method!(Engine::forked, 1))?;
+    class.define_method("ours?", method!(Engine::is_ours, 0))?;
     class.define_method("start", method!(Engine::start, 0))?;
     class.define_method("urls", method!(Engine::urls, 0))?;
     class.define_method("take", method!(Engine::take, 0))?;

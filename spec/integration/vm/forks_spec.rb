@@ -252,6 +252,27 @@ RSpec.describe "A fork of a process with a running server" do
     expect(endings.call).to eq(["closed in the parent;", "finished in the parent;"])
   end
 
+  # How the application may go on in a child: description => Ruby, the child's exit status.
+  {
+    "ends with exit" => ["exit(7)", 7],
+    "raises" => ["raise('an error of the child')", 1]
+  }.each do |description, (source, status)|
+    it "without a block lets the child end as the application wants, which #{description}" do
+      child = run_program(<<~RUBY)
+        server = start(threads: 1) do |env|
+          next [200, {}, [Process.wait2($pid).last.exitstatus.to_s]] if env["PATH_INFO"] == "/wait"
+
+          ($pid = fork) || #{source}
+          [200, {}, ["parent"]]
+        end
+        server.wait
+      RUBY
+      expect(get(child, "/fork").body).to eq("parent")
+      expect(get(child, "/wait").body).to eq(status.to_s)
+      expect(child.output).not_to include("ForkError")
+    end
+  end
+
   it "lets the child look at its streams" do
     child = forking_program('$open["/stream"].inspect')
     open_stream(child)

@@ -11,6 +11,7 @@ RSpec.describe "A fork of a process whose server has stopped" do
   # What every program here begins with.
   setup = <<~'RUBY'
     require "json"
+    require "net/http"
 
     # What a child reports, after its end.
     def in_child
@@ -103,6 +104,17 @@ RSpec.describe "A fork of a process whose server has stopped" do
     it "has #{what} of the parent's server raise ForkError in the child" do
       expect(report("$server = stopped_server\nputs(in_child { #{source} })")).to match(["Penstock::ForkError", /parent/])
     end
+  end
+
+  it "has the use of the parent's stream be an error of the child's application like any other" do
+    expect(report(<<~RUBY)).to eq([500, 200])
+      stopped_server
+      puts(in_child do
+        parent = $stream
+        server = start(threads: 1) { |env| env["PATH_INFO"] == "/parent" ? parent.write("late") : [200, {}, ["alive"]] }
+        %w[/parent /].map { |path| Net::HTTP.get_response(URI(server.url + path)).code.to_i }
+      end)
+    RUBY
   end
 
   it "lets the child end the parent's server, which has stopped, and collect its garbage" do
