@@ -48,8 +48,6 @@ pub(crate) struct State {
     pub(crate) resting: bool,
     /// hyper is in the middle of a request body.
     uploading: bool,
-    /// The response is through.
-    answered: bool,
 }
 
 /// What a connection is waiting for.
@@ -63,8 +61,10 @@ pub(crate) enum Phase {
     Body,
     /// A thread.
     Queued,
-    /// The application, the client that reads its response, or the rest of a body behind it.
+    /// The application, or the client that reads its response.
     Busy,
+    /// The rest of a body whose response is through.
+    Upload,
     /// The next request.
     Idle,
 }
@@ -119,7 +119,6 @@ impl Connection {
             reset_on_close: false,
             resting: true,
             uploading: false,
-            answered: false,
         };
         Self {
             io,
@@ -149,7 +148,6 @@ impl Connection {
         state.requests += 1;
         state.resting = false;
         state.uploading = has_body;
-        state.answered = false;
         state.enter(Phase::Body, &self.io, now);
         let max = self.server.config.max_requests_per_connection;
         let last = max.is_some_and(|max| state.requests >= max) || state.order >= Order::Drain;
@@ -199,8 +197,7 @@ impl Connection {
         let _current = state.current.take();
         state.fin_is_gone = false;
         if state.uploading {
-            state.phase = Phase::Busy;
-            state.answered = true;
+            state.phase = Phase::Upload;
         } else {
             state.enter(Phase::Idle, &self.io, Instant::now());
         }
@@ -216,29 +213,20 @@ impl Connection {
                 exchange.outbox.finish();
             }
         }
-        let entry = report.access.take().or_else(|| {
-            report
-                .exchange
-                .as_ref()
-                .and_then(|exchange| exchange.access.lock().take())
-        });
-        if let Some(entry) = entry {
-            let (queue, ruby) = match &report.exchange {
-                Some(exchange) => exchange.times(),
-                None => (Duration::ZERO, Duration::ZERO),
-            };
-            let left = !complete && gone != Some(Gone::Stopped);
-            let status = if left { 499 } else { report.status };
-            self.server
-                .log
-                .access(entry.line(Some(status), sent, queue, ruby));
+        let left = !complete && gone != Some(Gone::Stopped);
+        let status = Some(if left { 499 } else { report.status });
+        if let Some(exchange) = &report.exchange {
+            exchange.log_access(status, sent);
+        } else if let Some(entry) = report.access.take() {
+            let line = entry.line(status, sent, Duration::ZERO, Duration::ZERO);
+            self.server.log.access(line);
         }
     }
 
-    /// hyper has no more to do with the request body: it was read to its end (`complete`), or
-    /// given up. `number`: of the request, which may not be the last one any more: hyper can be
-    /// through with a body that nobody has read to the end. From any thread. Where the response was faster, the wait for the next request begins only now:
-    /// before, what comes is this body's.
+    /// hyper has no more to do with the body of request `number`: it was read to its end
+    /// (`complete`), or given up. From any thread. Where the response was faster, the wait for
+    /// the next request begins only now: before, what comes is this body's. It may not be the
+    /// last request any more: hyper can be through with a body that nobody has read to the end.
     pub(crate) fn body_ended(&self, number: u64, complete: bool) {
         let waker = {
             let mut state = self.state.lock();
@@ -247,7 +235,7 @@ impl Connection {
             }
             state.uploading = false;
             state.linger &= !complete;
-            if !(state.phase == Phase::Busy && state.answered) {
+            if state.phase != Phase::Upload {
                 return;
             }
             state.enter(Phase::Idle, &self.io, Instant::now());
@@ -368,18 +356,8 @@ impl Connection {
         };
         if let Some(current) = current {
             current.set_gone(gone);
-            self.log_unanswered(&current);
-        }
-    }
-
-    /// A request whose answer never began is logged all the same.
-    fn log_unanswered(&self, exchange: &Inner) {
-        let entry = exchange.access.lock().take();
-        if let Some(entry) = entry {
-            let (queue, ruby) = exchange.times();
-            self.server
-                .log
-                .access(entry.line(Some(499), 0, queue, ruby));
+            // A request whose answer never began is logged all the same.
+            current.log_access(Some(499), 0);
         }
     }
 

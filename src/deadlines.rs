@@ -88,7 +88,7 @@ impl Connection {
                 since.max(heard),
             ),
             Phase::Queued => (config.queue_timeout, Expired::InQueue, since),
-            Phase::Busy => return Ok(stalled),
+            Phase::Busy | Phase::Upload => return Ok(stalled),
         };
         let mut deadline = timeout.map(|timeout| from + timeout);
         if deadline.is_some_and(|deadline| now >= deadline) {

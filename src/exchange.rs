@@ -347,7 +347,7 @@ impl Drop for Exchange {
             let (head, body) = Head::error(StatusCode::INTERNAL_SERVER_ERROR);
             // Answered in between: then there is nothing to say.
             let _ = self.respond(head, body);
-        } else if streams && !self.inner.outbox.is_closed() && !self.inner.outbox.is_full() {
+        } else if streams && !self.inner.outbox.is_closed() {
             self.inner.server.log.warn(
                 "a stream was lost: nothing refers to it any more and it was not closed; \
                  its response was broken off",

@@ -41,4 +41,6 @@ mod spool;
 pub mod stats;
 pub mod stream;
 mod upgrade;
+#[cfg(test)]
+mod wake_counter;
 mod wakeups;

@@ -75,7 +75,6 @@ impl Outbox {
             watched: false,
             open: false,
             full: false,
-            through: false,
             cut: false,
         };
         Self {
@@ -96,11 +95,13 @@ impl Outbox {
         self.state.lock().open = true;
     }
 
-    /// From now on what is written is dropped: the response has all the bytes that its
-    /// content-length announced. `excess`: some were taken that are not sent. Whether this is
-    /// the first time that something is dropped.
+    /// The response has all the bytes that its content-length announced: the stream has ended,
+    /// also where the application has not closed it, and what is written from now on is dropped.
+    /// `excess`: some were taken that are not sent. Whether this is the first time that
+    /// something is dropped.
     pub(crate) fn overflow(&self, excess: bool) -> bool {
         let mut state = self.state.lock();
+        let tell = !state.is_ended() && std::mem::take(&mut state.watched);
         state.full = true;
         let cut = (excess || !state.buffer.is_empty() || !state.line.is_empty()) && state.cut();
         state.buffer = BytesMut::new();
@@ -109,26 +110,10 @@ impl Outbox {
         line.into_iter()
             .filter_map(|writer| writer.waker)
             .for_each(Waker::wake);
-        cut
-    }
-
-    /// The response has all the bytes that its content-length announced, and they are on their
-    /// way: the stream has ended. Returns as [`Outbox::overflow`].
-    pub(crate) fn get_through(&self) -> bool {
-        let cut = self.overflow(false);
-        let mut state = self.state.lock();
-        let tell = !state.is_ended() && std::mem::take(&mut state.watched);
-        state.through = true;
-        drop(state);
         if tell {
             self.tell(None);
         }
         cut
-    }
-
-    /// Whether the response has all that it can have: see [`Outbox::overflow`].
-    pub(crate) fn is_full(&self) -> bool {
-        self.state.lock().full
     }
 
     /// Appends `data` without waiting for room.
@@ -221,7 +206,7 @@ impl Outbox {
     /// Whether nothing can be written any more, for whatever reason.
     pub fn is_closed(&self) -> bool {
         let state = self.state.lock();
-        state.is_ended() || state.through
+        state.is_ended() || state.full
     }
 
     /// Whether this side has closed the stream.
@@ -237,7 +222,7 @@ impl Outbox {
     /// Asks to be told of the end in the queue of ended streams; at once, when it has ended.
     pub fn watch(&self) {
         let mut state = self.state.lock();
-        if state.is_ended() || state.through {
+        if state.is_ended() || state.full {
             let gone = state.reason();
             drop(state);
             self.tell(gone);

@@ -1,25 +1,9 @@
 //! Tests of the outbox: no socket, no runtime.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
-};
+use std::sync::Arc;
 
 use super::*;
-
-#[derive(Default)]
-struct Counter(AtomicUsize);
-
-impl std::task::Wake for Counter {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
-fn waker() -> (Arc<Counter>, Waker) {
-    let counter = Arc::new(Counter::default());
-    (counter.clone(), Waker::from(counter))
-}
+use crate::wake_counter::WakeCounter;
 
 fn outbox(capacity: usize, policy: SlowConsumer) -> (Outbox, Arc<EndedQueue>) {
     let ended = Arc::new(EndedQueue::new(usize::MAX));
@@ -60,8 +44,8 @@ fn a_write_that_waits_is_contiguous_and_others_stand_behind_it() {
     let (outbox, _) = outbox(4, SlowConsumer::Block);
     let mut first = write(&outbox, "aaaaaa").unwrap();
     let mut second = write(&outbox, "bb").unwrap();
-    let (first_woken, first_waker) = waker();
-    let (second_woken, second_waker) = waker();
+    let (first_woken, first_waker) = WakeCounter::with_waker();
+    let (second_woken, second_waker) = WakeCounter::with_waker();
     assert!(
         first
             .poll(&mut Context::from_waker(&first_waker))
@@ -73,7 +57,7 @@ fn a_write_that_waits_is_contiguous_and_others_stand_behind_it() {
             .is_pending()
     );
     assert_eq!(take(&outbox), data("aaaa"));
-    assert_eq!(first_woken.0.load(Ordering::SeqCst), 1);
+    assert_eq!(first_woken.count(), 1);
     assert!(
         second
             .poll(&mut Context::from_waker(&second_waker))
@@ -85,10 +69,7 @@ fn a_write_that_waits_is_contiguous_and_others_stand_behind_it() {
             .is_ready()
     );
     drop(first);
-    assert!(
-        second_woken.0.load(Ordering::SeqCst) >= 1,
-        "the next in line is woken"
-    );
+    assert!(second_woken.count() >= 1, "the next in line is woken");
     assert!(
         second
             .poll(&mut Context::from_waker(&second_waker))

@@ -125,7 +125,7 @@ impl Outgoing {
                 let room = announced - self.sent;
                 if data.len() as u64 > room {
                     data.truncate(room as usize);
-                    self.overflow();
+                    self.overflow(true);
                 }
             }
             self.sent += data.len() as u64;
@@ -135,16 +135,12 @@ impl Outgoing {
         }
     }
 
-    /// The application gave more than the head announces.
-    fn overflow(&self) {
+    /// The response has all that the head announces; `excess`: the application gave more.
+    fn overflow(&self, excess: bool) {
         let cut = match &self.source {
-            Source::Stream(exchange) => exchange.outbox.overflow(true),
-            _ => true,
+            Source::Stream(exchange) => exchange.outbox.overflow(excess),
+            _ => excess,
         };
-        self.tell_cut(cut);
-    }
-
-    fn tell_cut(&self, cut: bool) {
         if let Some(exchange) = self.report.exchange.as_ref().filter(|_| cut) {
             exchange.tell_cut();
         }
@@ -238,10 +234,8 @@ impl Drop for Outgoing {
             .announced
             .is_some_and(|announced| self.sent == announced);
         let complete = self.complete || (!self.breaking && (all || self.is_end_stream()));
-        if let Source::Stream(exchange) = &self.source
-            && all
-        {
-            self.tell_cut(exchange.outbox.get_through());
+        if all {
+            self.overflow(false);
         }
         let connection = self.report.connection.clone();
         if self.report.close_delimited && !complete {

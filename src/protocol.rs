@@ -232,10 +232,7 @@ async fn take_over(mut socket: Socket, early: Bytes, connection: &Arc<Connection
     match takeover {
         Takeover::Hijack => {
             Counters::add(&server.counters.hijacked);
-            if let Some(entry) = exchange.access.lock().take() {
-                let (queue, ruby) = exchange.times();
-                server.log.access(entry.line(None, 0, queue, ruby));
-            }
+            exchange.log_access(None, 0);
             let (peer, local) = (connection.peer, connection.local);
             let hijacked = hijack::give(socket, early, server, peer, local, permit);
             exchange.give_hijacked(hijacked);

@@ -187,25 +187,13 @@ pub struct Sleeper {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    };
+    use std::sync::Arc;
 
     use super::*;
+    use crate::wake_counter::WakeCounter;
 
-    #[derive(Default)]
-    struct Counter(AtomicUsize);
-
-    impl std::task::Wake for Counter {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::SeqCst);
-        }
-    }
-
-    fn sleeper(queue: &Queue<u32>) -> (Arc<Counter>, Sleeper) {
-        let counter = Arc::new(Counter::default());
-        let waker = Waker::from(counter.clone());
+    fn sleeper(queue: &Queue<u32>) -> (Arc<WakeCounter>, Sleeper) {
+        let (counter, waker) = WakeCounter::with_waker();
         let mut sleeper = Sleeper::default();
         assert!(
             queue
@@ -213,10 +201,6 @@ mod tests {
                 .is_pending()
         );
         (counter, sleeper)
-    }
-
-    fn woken(counter: &Counter) -> usize {
-        counter.0.load(Ordering::SeqCst)
     }
 
     #[test]
@@ -238,12 +222,12 @@ mod tests {
         let (last, mut b) = sleeper(&queue);
         queue.push(1).unwrap();
         queue.push(2).unwrap();
-        assert_eq!((woken(&first), woken(&last)), (0, 1));
+        assert_eq!((first.count(), last.count()), (0, 1));
         let waker = Waker::from(last.clone());
         let taken = queue.poll_pop(&mut Context::from_waker(&waker), &mut b);
         assert_eq!(taken, Poll::Ready(Some(1)));
         assert_eq!(
-            woken(&first),
+            first.count(),
             1,
             "who came passes the wake-up on while items are left"
         );
@@ -256,7 +240,7 @@ mod tests {
         let (last, mut b) = sleeper(&queue);
         queue.push(1).unwrap();
         queue.cancel(&mut b);
-        assert_eq!((woken(&first), woken(&last)), (1, 1));
+        assert_eq!((first.count(), last.count()), (1, 1));
     }
 
     #[test]
@@ -264,7 +248,7 @@ mod tests {
         let queue = Queue::new(9);
         let (first, _a) = sleeper(&queue);
         queue.close();
-        assert_eq!(woken(&first), 1);
+        assert_eq!(first.count(), 1);
         assert!(matches!(queue.push(1), Err(PushError::Closed(1))));
         let waker = Waker::from(first);
         let mut fresh = Sleeper::default();

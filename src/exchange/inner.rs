@@ -215,6 +215,18 @@ impl Inner {
         }
     }
 
+    /// Writes the line of the access log, once; `status` is empty for a connection that was taken
+    /// over, and `sent` bytes of the body.
+    pub(crate) fn log_access(&self, status: Option<u16>, sent: u64) {
+        let entry = self.access.lock().take();
+        if let Some(entry) = entry {
+            let (queue, ruby) = self.times();
+            self.server
+                .log
+                .access(entry.line(status, sent, queue, ruby));
+        }
+    }
+
     /// Logs that the application wrote more than its content-length announced.
     pub(crate) fn tell_cut(&self) {
         self.server
@@ -249,7 +261,7 @@ impl Inner {
     }
 
     /// Seconds of waiting for a thread, and in the application's hands, as far as they have run.
-    pub(crate) fn times(&self) -> (Duration, Duration) {
+    fn times(&self) -> (Duration, Duration) {
         let state = self.state.lock();
         let now = Instant::now();
         let claimed = state.claimed.unwrap_or(now);

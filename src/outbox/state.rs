@@ -32,9 +32,6 @@ pub(super) struct State {
     pub(super) open: bool,
     /// Nothing more is taken: see [`Outbox::overflow`].
     pub(super) full: bool,
-    /// The response has all its bytes: the stream has ended, also where the application has not
-    /// closed it.
-    pub(super) through: bool,
     /// Something was written that is not sent, because the response is full; told once.
     pub(super) cut: bool,
 }

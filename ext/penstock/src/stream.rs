@@ -195,7 +195,7 @@ impl Stream {
     }
 
     fn write_nonblock(ruby: &Ruby, rb_self: &Self, args: &[Value]) -> Result<Value, Error> {
-        let (data, raises) = nonblock_args::<Value>(ruby, args)?;
+        let (data, raises) = nonblock_args::<Value>(args)?;
         let data = string(data)?;
         let exchange = rb_self.exchange(ruby)?;
         // SAFETY: the bytes are copied before anything else of Ruby can run.
@@ -391,11 +391,10 @@ pub(crate) fn exception(ruby: &Ruby, error: &CoreError) -> Value {
 }
 
 /// The argument of a non-blocking method, and whether it raises (`exception: true`).
-fn nonblock_args<T: magnus::TryConvert>(ruby: &Ruby, args: &[Value]) -> Result<(T, bool), Error> {
+fn nonblock_args<T: magnus::TryConvert>(args: &[Value]) -> Result<(T, bool), Error> {
     let args = scan_args::<(T,), (), (), (), RHash, ()>(args)?;
     let keywords =
         get_kwargs::<_, (), (Option<Option<bool>>,), ()>(args.keywords, &[], &["exception"])?;
-    let _ = ruby;
     Ok((
         args.required.0,
         keywords.optional.0.flatten().unwrap_or(true),

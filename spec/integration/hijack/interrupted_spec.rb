@@ -8,7 +8,7 @@ require "support/hijack/helper"
 RSpec.describe "A hijack that does not come to its end" do
   include HijackHelper
 
-  stub = Class.new(StandardError)
+  disturbance = Class.new(StandardError)
 
   # How often it is tried to meet a hijack while it waits, which is for a moment only.
   attempts = 100
@@ -35,7 +35,7 @@ RSpec.describe "A hijack that does not come to its end" do
     end
   end
 
-  define_method(:interrupt) { stub }
+  define_method(:interrupt) { disturbance }
 
   it "closes the connection, or answers, when the application gives up" do
     server = serve_interrupted do |env|

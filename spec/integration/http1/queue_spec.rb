@@ -24,6 +24,13 @@ RSpec.describe "The queue in front of the application" do
     client
   end
 
+  # So many clients that leave once their requests are in the queue.
+  def queue_and_leave(server, count)
+    gone = Array.new(count) { connect(server).write(request_bytes("GET", "/gone")) }
+    eventually { server.server.stats.fetch(:queued) == count }
+    gone.each(&:abort)
+  end
+
   after { @latch&.open }
 
   it "answers 503 with Retry-After when it is full, and serves what is in it" do
@@ -60,9 +67,7 @@ RSpec.describe "The queue in front of the application" do
   it "goes on behind requests whose clients have gone while they waited" do
     server = serve_held(threads: 1, queue_size: 5)
     running = hold(server)
-    gone = Array.new(4) { connect(server).write(request_bytes("GET", "/gone")) }
-    eventually { server.server.stats.fetch(:queued) == 4 }
-    gone.each(&:abort)
+    queue_and_leave(server, 4)
     waiting = connect(server).write(request_bytes("GET", "/waiting"))
     @latch.open
     expect(running.read_response.status).to eq(200)
@@ -73,9 +78,7 @@ RSpec.describe "The queue in front of the application" do
   it "has the places again of those whose clients have gone" do
     server = serve_held(threads: 1, queue_size: 4)
     running = hold(server)
-    gone = Array.new(4) { connect(server).write(request_bytes("GET", "/gone")) }
-    eventually { server.server.stats.fetch(:queued) == 4 }
-    gone.each(&:abort)
+    queue_and_leave(server, 4)
     eventually { server.server.stats.fetch(:queued).zero? }
     waiting = Array.new(4) { connect(server).write(request_bytes("GET", "/waiting")) }
     eventually { server.server.stats.fetch(:queued) == 4 }

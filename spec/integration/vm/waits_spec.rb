@@ -9,7 +9,7 @@ RSpec.describe "A wait inside of Penstock" do
   include VmHelper
 
   # What ends the waits here.
-  stub = Class.new(StandardError)
+  disturbance = Class.new(StandardError)
 
   # A server that puts the env of every request, and the stream of its response, where the spec takes them.
   def serve_open(**settings)
@@ -125,8 +125,8 @@ RSpec.describe "A wait inside of Penstock" do
       thread = Thread.new(&begin_wait(name))
       thread.report_on_exception = false
       await_sleep(thread)
-      thread.raise(stub, "now")
-      expect { thread.join(2) }.to raise_error(stub, "now")
+      thread.raise(disturbance, "now")
+      expect { thread.join(2) }.to raise_error(disturbance, "now")
       expect_alive(name)
     end
 
@@ -139,14 +139,14 @@ RSpec.describe "A wait inside of Penstock" do
     it "ends with a signal whose trap raises: #{name}" do
       wait = begin_wait(name)
       main = Thread.current
-      before = trap("USR2") { raise stub, "by a signal" }
+      before = trap("USR2") { raise disturbance, "by a signal" }
       waiting = false
       sender = Thread.new do
         eventually { waiting }
         await_sleep(main)
         Process.kill(:USR2, Process.pid)
       end
-      expect { (waiting = true) && wait.call }.to raise_error(stub, "by a signal")
+      expect { (waiting = true) && wait.call }.to raise_error(disturbance, "by a signal")
       sender.join
       expect_alive(name)
     ensure
@@ -179,8 +179,8 @@ RSpec.describe "A wait inside of Penstock" do
       thread = Thread.new { loop { stream.write("a" * 10_000) } }
       thread.report_on_exception = false
       await_sleep(thread)
-      thread.raise(stub)
-      expect { thread.join(2) }.to raise_error(stub)
+      thread.raise(disturbance)
+      expect { thread.join(2) }.to raise_error(disturbance)
       writer = Thread.new { stream.write("the end") && stream.close }
       expect(client.read_response.body).to match(/\Aa+the end\z/)
       writer.join
@@ -220,7 +220,7 @@ RSpec.describe "A wait inside of Penstock" do
       server = serve_open(threads: 2)
       50.times do
         threads = Thread.list.select { |thread| thread.name.to_s.start_with?("penstock worker") && thread.status == "sleep" }
-        threads.each { |thread| thread.raise(stub, "between two requests") }
+        threads.each { |thread| thread.raise(disturbance, "between two requests") }
         expect(get(server, "/alive").body).to eq("alive")
       end
     end
@@ -256,7 +256,7 @@ RSpec.describe "A wait inside of Penstock" do
       closed = Queue.new
       thread = Thread.list.find { |one| one.name == "penstock on_close" && one.alive? }
       await_sleep(thread)
-      thread.raise(stub, "in the thread of on_close")
+      thread.raise(disturbance, "in the thread of on_close")
       client = connect(server).write(request_bytes("GET", "/stream"))
       stream = @streams.pop
       stream.on_close { closed << true }
