@@ -8,6 +8,8 @@ require "support/bodies/examples"
 RSpec.describe "Rack::BodyProxy around every body" do
   include BodiesHelper
 
+  let(:closings) { Queue.new }
+
   # Two proxies around each other; `closings` gets a note from each.
   def wrap(app)
     %i[inside outside].reduce(app) { |inside, name| proxy(inside, name) }
@@ -17,10 +19,6 @@ RSpec.describe "Rack::BodyProxy around every body" do
     lambda do |env|
       app.call(env).tap { |response| response[2] = Rack::BodyProxy.new(response[2]) { closings << name } }
     end
-  end
-
-  def closings
-    @closings ||= Queue.new
   end
 
   it_behaves_like "a middleware that passes every kind of body"

@@ -7,9 +7,10 @@ module ApplicationHelper
   # Names of the callables that every traced application puts into `rack.response_finished`, in the order of registration.
   CALLABLES = %i[first_callable second_callable].freeze
 
-  # @return [Trace] of the example
-  def trace
-    @trace ||= Trace.new
+  # Gives the group `trace`, the Trace of the example. By `let`: the example and the application's threads must get the same one,
+  # whoever asks for it first.
+  def self.included(group)
+    group.let(:trace) { Trace.new }
   end
 
   # A server with an application that notes its call and its `rack.response_finished`; the block is the rest of it. A

@@ -18,7 +18,7 @@ module HijackHelper
   # @param returns [Object] what the application returns then
   # @param unix [Boolean] whether it listens on a Unix socket
   # @param settings [Hash] of Penstock::Server
-  # @yieldparam io [IO] in the application's thread; without a block it is put into {#sockets}
+  # @yieldparam io [IO] in the application's thread; without a block it is put into `sockets`
   # @yieldparam env [Hash]
   # @return [RunningServer]
   def serve_hijack(returns: [-1, {}, []], unix: false, **settings)
@@ -33,24 +33,13 @@ module HijackHelper
     end
   end
 
-  # Closes what the application has left open, so that the server's end has not to wait for it.
+  # Gives the group queues: `taken`, all sockets that {#serve_hijack} has taken over; `sockets`, those of them that it has passed
+  # to no block; `notes`, for what the application wants to tell the example. By `let`: the example and the application's threads
+  # must get the same queue, whoever asks for it first.
   def self.included(group)
+    %i[taken sockets notes].each { |name| group.let(name) { Thread::Queue.new } }
+    # What the application has left open is closed, so that the server's end has not to wait for it.
     group.after { taken.pop.close until taken.empty? }
-  end
-
-  # @return [Thread::Queue] of all sockets that {#serve_hijack} has taken over, to be closed after the example
-  def taken
-    @taken ||= Thread::Queue.new
-  end
-
-  # @return [Thread::Queue] of the sockets that {#serve_hijack} has taken over and passed to no block
-  def sockets
-    @sockets ||= Thread::Queue.new
-  end
-
-  # @return [Thread::Queue] for what the application wants to tell the example
-  def notes
-    @notes ||= Thread::Queue.new
   end
 
   # Sends a request that is hijacked.

@@ -5,6 +5,13 @@ require_relative "../live_response"
 
 # Serves one streaming application for an example, and opens its streams.
 module StreamingHelper
+  # Gives the group `streams`, the streams that {#serve_left_open} has left open, and `notes`, for what the application wants to
+  # tell the example. By `let`: the example and the application's threads must get the same queue, whoever asks for it first.
+  def self.included(group)
+    group.let(:streams) { Thread::Queue.new }
+    group.let(:notes) { Thread::Queue.new }
+  end
+
   # Serves an application that streams.
   #
   # @param form [String] of StreamingForms::ALL
@@ -17,19 +24,9 @@ module StreamingHelper
     serve(served, **settings)
   end
 
-  # Serves an application whose streams are left open: they are in {#streams}.
+  # Serves an application whose streams are left open: they are in `streams`.
   def serve_left_open(form = "a body with call", **options)
     serve_stream(form, **options) { |stream, _env| streams << stream }
-  end
-
-  # @return [Thread::Queue] of the streams that {#serve_left_open} has left open
-  def streams
-    @streams ||= Thread::Queue.new
-  end
-
-  # @return [Thread::Queue] for what the application wants to tell the example
-  def notes
-    @notes ||= Thread::Queue.new
   end
 
   # @return [StreamingForms::App] the application of the last server
