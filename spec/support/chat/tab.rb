@@ -50,15 +50,19 @@ module Chat
 
     # @return [Array<Hash>] :author, :way, :text of each message that the page shows, in order
     def messages
-      page.css("#messages li").map do |item|
-        { author: item.at_css(".author").text, way: item.at_css(".badge").text, text: item.at_css(".text").text }
-      end
+      page.evaluate(<<~JS).map { |message| message.transform_keys(&:to_sym) }
+        Array.from(document.querySelectorAll("#messages li"), (item) => {
+          const text = (name) => item.querySelector(name).textContent
+          return { author: text(".author"), way: text(".badge"), text: text(".text") }
+        })
+      JS
     end
 
     private
 
+    # Read within the page at one moment: a node that is held from here may be gone when it is asked.
     def state(name)
-      page.at_css("##{name}-state .word").text
+      page.evaluate("document.querySelector('##{name}-state .word').textContent")
     end
   end
 end
