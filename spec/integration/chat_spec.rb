@@ -45,8 +45,9 @@ RSpec.describe "The chat that bin/serve serves" do
       tabs.last.say("I am.", way: way)
       tabs.first.wait_for({ author: "Grace", way: way, text: "I am." })
 
-      expect(tabs.first.messages.map { |message| message[:author] }).to eq(%w[You Grace])
-      expect(tabs.last.messages.map { |message| message[:author] }).to eq(%w[Ada You])
+      # What a tab itself has said comes back to it as to the others, before or after it has reached them.
+      authors = -> { tabs.map { |tab| tab.messages.map { |message| message[:author] } } }
+      eventually(Chat::Tab::PATIENCE) { expect(authors.call).to eq([%w[You Grace], %w[Ada You]]) }
     end
   end
 
