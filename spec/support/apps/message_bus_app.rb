@@ -4,12 +4,15 @@ require "logger"
 require "rack"
 require "message_bus"
 require "message_bus/rack/middleware"
+require_relative "../eventually"
 
 # MessageBus as an application runs it: its own Rack middleware in front of an application that answers "ordinary", and at
 # /publish publishes the form's `data` on its `channel`. Each instance has a bus of its own: examples share nothing.
 #
 # A poll says who it is in its fields: `x-user` (a user id), `x-groups` (group ids with commas between) and `x-site`.
 class MessageBusApp
+  include Eventually
+
   # Channels whose messages pass only if their data says `"public" => true`: a filter as applications register them.
   FILTERED = "/filtered"
 
@@ -36,6 +39,7 @@ class MessageBusApp
     @delivered = Queue.new
     # Subscribed after the middleware, so that this runs once the middleware has delivered.
     bus.subscribe { |message| bus.timer.queue { @delivered << message.data } }
+    await_subscription
   end
 
   # Rack's entry point.
@@ -74,6 +78,11 @@ class MessageBusApp
   end
 
   private
+
+  # MessageBus itself gives its subscribing thread a tenth of a second, and loses what is published before that is there.
+  def await_subscription
+    eventually { bus.backend_instance.subscribed }
+  end
 
   def ordinary(env)
     bus.publish(*Rack::Request.new(env).POST.values_at("channel", "data")) if env["PATH_INFO"] == "/publish"
