@@ -7,6 +7,7 @@ require "stringio"
 #
 # `require "penstock"` registers the handlers, starts nothing, and changes no default.
 module Penstock
+  autoload :ClientCertificate, "penstock/client_certificate"
 end
 
 require_relative "penstock/version"

@@ -12,6 +12,10 @@ use std::{
 pub struct Config {
     /// How many threads call the application; half of them at most wait for unfinished bodies.
     pub threads: usize,
+    /// Longest time for a TLS handshake.
+    pub tls_handshake_timeout: Option<Duration>,
+    /// Oldest version of TLS that is spoken.
+    pub tls_min_version: TlsVersion,
     /// Longest silence of a fresh connection before its first byte.
     pub first_byte_timeout: Option<Duration>,
     /// Longest time from the first byte of a head to its end.
@@ -93,6 +97,46 @@ pub enum Methods {
     Any,
 }
 
+/// A version of TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsVersion {
+    /// RFC 5246.
+    Tls12,
+    /// RFC 8446.
+    Tls13,
+}
+
+/// How a listener encrypts.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    /// Its certificates, at least one. A client is shown the first that is for the host which it
+    /// names, or else the first of all.
+    pub identities: Vec<Identity>,
+    /// What becomes of the certificates of clients.
+    pub clients: ClientCertificates,
+}
+
+/// A certificate with its private key.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// Path of the certificate and the chain behind it, in PEM.
+    pub certificate: PathBuf,
+    /// Path of the private key, in PEM.
+    pub key: PathBuf,
+}
+
+/// What becomes of the certificates of clients. The path is that of the certificate authorities
+/// in PEM by which they are judged.
+#[derive(Clone, Debug)]
+pub enum ClientCertificates {
+    /// They are not asked for.
+    Ignored,
+    /// They are asked for, and a client may have none.
+    Optional(PathBuf),
+    /// A client without one is refused.
+    Required(PathBuf),
+}
+
 /// Where the access log goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AccessLogTarget {
@@ -115,6 +159,8 @@ pub enum Bind {
         port: u16,
         /// Length of the kernel's accept queue.
         backlog: i32,
+        /// How it encrypts; `None`: not at all.
+        tls: Option<Tls>,
     },
     /// A Unix socket.
     Unix {

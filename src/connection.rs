@@ -11,8 +11,15 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::{
-    exchange::Inner, io, outgoing::Report, response::Head, server::Shared, socket::Address,
-    stats::Counters, stream::Gone, wakeups::Wakeups,
+    exchange::Inner,
+    io,
+    outgoing::Report,
+    response::Head,
+    server::Shared,
+    socket::{Address, Security},
+    stats::Counters,
+    stream::Gone,
+    wakeups::Wakeups,
 };
 
 /// A client connection.
@@ -20,6 +27,8 @@ pub(crate) struct Connection {
     pub(crate) io: Arc<io::Shared>,
     pub(crate) peer: Address,
     pub(crate) local: Address,
+    /// Empty for a plain connection.
+    pub(crate) security: Option<Box<Security>>,
     pub(crate) server: Arc<Shared>,
     pub(crate) state: Mutex<State>,
 }
@@ -101,6 +110,7 @@ impl Connection {
         io: Arc<io::Shared>,
         peer: Address,
         local: Address,
+        security: Option<Box<Security>>,
         server: Arc<Shared>,
     ) -> Self {
         let state = State {
@@ -124,6 +134,7 @@ impl Connection {
             io,
             peer,
             local,
+            security,
             server,
             state: Mutex::new(state),
         }

@@ -74,6 +74,19 @@ impl Exchange {
         self.inner.connection.local
     }
 
+    /// Whether the connection is encrypted.
+    pub fn is_secure(&self) -> bool {
+        self.inner.connection.security.is_some()
+    }
+
+    /// The certificate of the client in DER, which was verified: `Some(None)` where it has none,
+    /// and `None` where it was not asked for.
+    pub fn client_verified(&self) -> Option<Option<&[u8]>> {
+        let security = self.inner.connection.security.as_ref()?;
+        let asked = security.asks_for_certificate;
+        asked.then_some(security.client_certificate.as_deref())
+    }
+
     /// How long the exchange has waited for a thread.
     pub fn queue_time(&self) -> Duration {
         self.inner.queue_time()

@@ -4,7 +4,10 @@
 use std::{
     io,
     os::{fd::OwnedFd, unix::net::UnixStream as StdUnixStream},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -56,11 +59,15 @@ impl Lease {
     /// Sees the end of a connection through that the application closes: `duplicate` is a
     /// second descriptor of it. The write direction ends now; what the client still sends is
     /// read and dropped for a while, since closing over unread bytes would make the kernel
-    /// send a reset that can overtake the last bytes written (RFC 9112 section 9.6).
+    /// send a reset that can overtake the last bytes written (RFC 9112 section 9.6). Of a pair the
+    /// bridge sees to all that.
     pub fn linger(self, duplicate: OwnedFd) {
         let Some(runtime) = self.server.runtime() else {
             return;
         };
+        if self.kind == SocketKind::Pair {
+            return;
+        }
         runtime.spawn(async move {
             // A socket that cannot be registered is closed at once: the kernel's own way.
             if let Ok(mut socket) = Socket::from_fd(duplicate, self.kind == SocketKind::Tcp) {
@@ -73,13 +80,16 @@ impl Lease {
 
 /// Ends the write direction, then reads until the client ends its own, or for so long.
 pub(crate) async fn linger(socket: Socket, server: &Shared) {
-    socket.shutdown_write();
-    drain(&socket, server).await;
+    drain(&socket, true, server).await;
 }
 
-async fn drain(socket: &Socket, server: &Shared) {
+/// Reads and drops what the client still sends; `shutdown`: behind the end of what it is sent.
+async fn drain(socket: &Socket, shutdown: bool, server: &Shared) {
     let silence = server.config.linger_timeout;
     let reading = async {
+        if shutdown {
+            socket.shutdown_write().await;
+        }
         let mut space = BytesMut::with_capacity(4096);
         // Ends at an EOF, an error, or a silence.
         while let Ok(Ok(1..)) = timeout(silence, socket.read_some(&mut space)).await {
@@ -90,7 +100,8 @@ async fn drain(socket: &Socket, server: &Shared) {
     let _ = timeout(server.config.linger_total, reading).await;
 }
 
-/// Hands the client's socket over where nothing was read ahead, else one end of a pair.
+/// Hands the client's socket over where it is plain and nothing was read ahead, else one end of a
+/// pair.
 pub(crate) fn give(
     socket: Socket,
     early: Bytes,
@@ -100,7 +111,7 @@ pub(crate) fn give(
     permit: Permit,
 ) -> Result<Hijacked> {
     let failed = |error| Error::io("the socket cannot be handed over", error);
-    if early.is_empty() {
+    if early.is_empty() && !socket.is_encrypted() {
         let kind = if socket.is_tcp() {
             SocketKind::Tcp
         } else {
@@ -149,37 +160,41 @@ pub(crate) fn give(
 /// Copies between the client and the application's pair until both directions have ended.
 async fn bridge(client: Socket, early: Bytes, ours: Socket, server: &Shared) {
     let mut stop = server.stop.subscribe();
+    let sent = AtomicU64::new(0);
     let copying = async {
         let inward = async {
-            let copied = match write_all(&ours, &early).await {
-                Ok(()) => copy(&client, &ours).await,
+            let copied = match write_all(&ours, &early, &AtomicU64::new(0)).await {
+                Ok(()) => copy(&client, &ours, &AtomicU64::new(0)).await,
                 Err(_) => Err(Side::To),
             };
             match copied {
                 // The application reads an EOF.
-                Ok(()) => ours.shutdown_write(),
+                Ok(()) => ours.shutdown_write().await,
                 // The application has closed; what was written last must still arrive.
-                Err(Side::To) => drain(&client, server).await,
+                Err(Side::To) => drain(&client, false, server).await,
                 Err(Side::From) => {}
             }
-            copied.is_ok()
+            copied
         };
         let outward = async {
-            let copied = copy(&ours, &client).await.is_ok();
+            // An application that closes over unread bytes shows as a reset behind what it wrote.
+            let copied = !matches!(copy(&ours, &client, &sent).await, Err(Side::To));
             if copied {
-                client.shutdown_write();
+                client.shutdown_write().await;
             }
             copied
         };
         tokio::pin!(inward, outward);
         tokio::select! {
-            whole = &mut inward => if whole {
-                outward.await;
+            copied = &mut inward => match copied {
+                Ok(()) => _ = outward.await,
+                Err(Side::To) => while_it_moves(outward, &sent, server).await,
+                Err(Side::From) => {}
             },
-            whole = &mut outward => if whole {
+            there = &mut outward => if there {
                 tokio::select! {
                     _ = inward => {}
-                    () = closed(&ours, server) => {}
+                    () = closed(&ours) => drain(&client, false, server).await,
                 }
             }
         }
@@ -190,14 +205,26 @@ async fn bridge(client: Socket, early: Bytes, ours: Socket, server: &Shared) {
     }
 }
 
-/// Waits until the application has closed its end, which has ended its writing before (it may
-/// read on after that), and then as long as the client is given to close.
-async fn closed(ours: &Socket, server: &Shared) {
+/// Sends the rest of what an application wrote that has closed, as long as the client takes some of
+/// it in the time that it is given to close.
+async fn while_it_moves(outward: impl Future<Output = bool>, sent: &AtomicU64, server: &Shared) {
+    tokio::pin!(outward);
+    loop {
+        let before = sent.load(Relaxed);
+        let done = timeout(server.config.linger_total, &mut outward).await;
+        if done.is_ok() || sent.load(Relaxed) == before {
+            return;
+        }
+    }
+}
+
+/// Waits until the application has closed its end, which has ended its writing before: it may
+/// read on after that.
+async fn closed(ours: &Socket) {
     // A write of nothing fails once the other end is closed, and changes nothing before.
     while !matches!(ours.try_write(&[]), Err(error) if error.kind() != io::ErrorKind::WouldBlock) {
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    tokio::time::sleep(server.config.linger_total).await;
 }
 
 /// Which side of a copy failed.
@@ -206,22 +233,26 @@ enum Side {
     To,
 }
 
-async fn copy(from: &Socket, to: &Socket) -> std::result::Result<(), Side> {
+/// Copies to the end; `sent` counts the bytes.
+async fn copy(from: &Socket, to: &Socket, sent: &AtomicU64) -> std::result::Result<(), Side> {
     // At rest a bridge keeps no buffer beyond this small one.
     let mut buffer = BytesMut::with_capacity(4096);
     while from.read_some(&mut buffer).await.map_err(|_| Side::From)? > 0 {
-        write_all(to, &buffer).await.map_err(|_| Side::To)?;
+        write_all(to, &buffer, sent).await.map_err(|_| Side::To)?;
         buffer.clear();
     }
     Ok(())
 }
 
-async fn write_all(to: &Socket, mut data: &[u8]) -> io::Result<()> {
+async fn write_all(to: &Socket, mut data: &[u8], sent: &AtomicU64) -> io::Result<()> {
     while !data.is_empty() {
         match to.write_some(data).await? {
             0 => return Err(io::ErrorKind::WriteZero.into()),
-            written => data = &data[written..],
+            written => {
+                data = &data[written..];
+                sent.fetch_add(written as u64, Relaxed);
+            }
         }
     }
-    Ok(())
+    to.flush().await
 }

@@ -284,24 +284,36 @@ impl State {
         written: Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
         match &written {
-            Poll::Ready(Ok(written)) => {
-                Facts::add(&facts.sent, *written);
-                if let Some(blocked) = &mut self.blocked {
-                    blocked.progress = Instant::now();
-                }
-            }
-            Poll::Pending if self.blocked.is_none() => {
-                let now = Instant::now();
-                self.blocked = Some(Blocked {
-                    began: now,
-                    sent_before: facts.sent.load(Relaxed),
-                    progress: now,
-                });
-                facts.blocked.store(true, Relaxed);
-            }
-            Poll::Ready(Err(_)) | Poll::Pending => {}
+            Poll::Ready(Ok(written)) => self.note_sent(facts, *written),
+            Poll::Pending => self.note_blocked(facts),
+            Poll::Ready(Err(_)) => {}
         }
         written
+    }
+
+    /// Counts `plain` bytes as sent, or of an encrypted connection what the kernel has taken.
+    fn note_sent(&mut self, facts: &Facts, plain: usize) {
+        let before = facts.sent.load(Relaxed);
+        let encrypted = self.socket.as_ref().and_then(Socket::sent_encrypted);
+        let sent = encrypted.unwrap_or(before + plain as u64);
+        facts.sent.store(sent, Relaxed);
+        if sent > before
+            && let Some(blocked) = &mut self.blocked
+        {
+            blocked.progress = Instant::now();
+        }
+    }
+
+    fn note_blocked(&mut self, facts: &Facts) {
+        if self.blocked.is_none() {
+            let now = Instant::now();
+            self.blocked = Some(Blocked {
+                began: now,
+                sent_before: facts.sent.load(Relaxed),
+                progress: now,
+            });
+            facts.blocked.store(true, Relaxed);
+        }
     }
 
     /// All of hyper's and of ours has reached the kernel.
@@ -310,7 +322,13 @@ impl State {
         let Some(socket) = &mut self.socket else {
             return Poll::Ready(Ok(()));
         };
-        ready!(Pin::new(socket).poll_flush(cx))?;
+        let flushed = Pin::new(socket).poll_flush(cx)?;
+        // What an encrypted connection has taken may still be on its way.
+        self.note_sent(facts, 0);
+        if flushed.is_pending() {
+            self.note_blocked(facts);
+            return Poll::Pending;
+        }
         self.blocked = None;
         facts.blocked.store(false, Relaxed);
         facts.unflushed.store(false, Relaxed);

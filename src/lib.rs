@@ -40,6 +40,7 @@ pub mod socket;
 mod spool;
 pub mod stats;
 pub mod stream;
+mod tls;
 mod upgrade;
 #[cfg(test)]
 mod wake_counter;

@@ -25,6 +25,7 @@ use crate::{
     error::{Error, Kind, Result},
     fds::{FdTable, Listed},
     socket::{Address, Socket},
+    tls::{self, Acceptor},
 };
 
 /// How much of a response the kernel keeps that is not sent yet, in bytes: at the least rate
@@ -38,6 +39,7 @@ pub(crate) struct Bound {
     /// Before the socket, so that it is given up first.
     listed: Listed,
     kind: BoundKind,
+    tls: Option<Arc<Acceptor>>,
     url: String,
 }
 
@@ -67,14 +69,21 @@ impl Bound {
     /// Binds and listens; a forked child closes its copy (`fds`).
     ///
     /// # Errors
-    /// The address is bad or taken; the message says which and what to do.
-    pub(crate) fn new(bind: Bind, fds: &Arc<FdTable>) -> Result<Self> {
+    /// The address is bad or taken, or a certificate is; the message says which and what to do.
+    pub(crate) fn new(bind: Bind, shared: &tls::Shared, fds: &Arc<FdTable>) -> Result<Self> {
+        let mut acceptor = None;
         let kind = match bind {
             Bind::Tcp {
                 host,
                 port,
                 backlog,
-            } => BoundKind::Tcp(bind_tcp(&host, port, backlog)?),
+                tls,
+            } => {
+                acceptor = tls
+                    .map(|tls| Acceptor::new(tls, shared.clone()).map(Arc::new))
+                    .transpose()?;
+                BoundKind::Tcp(bind_tcp(&host, port, backlog)?)
+            }
             Bind::Unix {
                 path,
                 umask,
@@ -87,13 +96,23 @@ impl Bound {
             Bind::Fd { fd, number } => inherit(fd, number)?,
         };
         let listed = Listed::new(fds, kind.raw_fd());
-        let url = kind.url();
-        Ok(Self { listed, kind, url })
+        let url = kind.url(acceptor.is_some());
+        Ok(Self {
+            listed,
+            kind,
+            tls: acceptor,
+            url,
+        })
     }
 
     /// The address as a URL, with the port that was picked.
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Its TLS, if it encrypts.
+    pub(crate) fn tls(&self) -> Option<&Arc<Acceptor>> {
+        self.tls.as_ref()
     }
 
     /// Registers the socket with the runtime of the calling task.
@@ -115,6 +134,7 @@ impl Bound {
         Ok(Listener {
             _listed: self.listed,
             url: self.url,
+            tls: self.tls,
             socket,
             _file: file,
         })
@@ -122,11 +142,12 @@ impl Bound {
 }
 
 impl BoundKind {
-    fn url(&self) -> String {
+    fn url(&self, encrypted: bool) -> String {
+        let scheme = if encrypted { "https" } else { "http" };
         match self {
             BoundKind::Tcp(listener) => match listener.local_addr() {
-                Ok(address) => format!("http://{address}"),
-                Err(_) => "http://?".into(),
+                Ok(address) => format!("{scheme}://{address}"),
+                Err(_) => format!("{scheme}://?"),
             },
             BoundKind::Unix(listener, _) => {
                 let address = listener.local_addr().ok();
@@ -279,6 +300,7 @@ pub(crate) struct Listener {
     /// Before the socket, so that it is given up first.
     _listed: Listed,
     url: String,
+    tls: Option<Arc<Acceptor>>,
     socket: ListenerSocket,
     /// Removed when the listener is dropped.
     _file: Option<SocketFile>,
@@ -294,6 +316,11 @@ impl Listener {
     /// The address as a URL.
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Its TLS, if it encrypts.
+    pub(crate) fn tls(&self) -> Option<&Arc<Acceptor>> {
+        self.tls.as_ref()
     }
 
     /// The next connection, and the addresses at its ends.

@@ -48,8 +48,9 @@ pub(crate) async fn serve(
     server: Arc<Shared>,
     permit: Permit,
 ) {
+    let security = socket.security().map(Box::new);
     let io = Arc::new(io::Shared::new(socket));
-    let connection = Arc::new(Connection::new(io, peer, local, server.clone()));
+    let connection = Arc::new(Connection::new(io, peer, local, security, server.clone()));
     let _registration = server.register(&connection);
     // Whatever ends this task, the exchange under way must hear of it.
     let _guard = Guard(&connection);
@@ -133,7 +134,11 @@ async fn conclude(outcome: Outcome, read: Bytes, connection: &Arc<Connection>, p
         Outcome::Takeover => take_over(socket, early, connection, permit).await,
         Outcome::Finished(result) => {
             let spoke = io.sent() > 0;
-            if result.is_err_and(|error| error.is_parse()) && !spoke {
+            let is_parse = result.as_ref().is_err_and(hyper::Error::is_parse);
+            if result.is_err() && !is_parse {
+                socket.break_off();
+            }
+            if is_parse && !spoke {
                 // hyper has an answer for most faults, and none for an HTTP/2 preface.
                 refuse(socket, StatusCode::BAD_REQUEST, server).await;
             } else {
@@ -238,7 +243,8 @@ async fn take_over(mut socket: Socket, early: Bytes, connection: &Arc<Connection
             exchange.give_hijacked(hijacked);
         }
         Takeover::Upgrade(head) => {
-            if socket.write_all(&head.to_http1(None)).await.is_ok() {
+            let head = head.to_http1(None);
+            if socket.write_all(&head).await.is_ok() && socket.flush().await.is_ok() {
                 upgrade::run(socket, early, &exchange, connection).await;
             } else {
                 exchange.set_gone(Gone::Reset);

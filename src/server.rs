@@ -34,6 +34,7 @@ use crate::{
     queue::{Queue, Sleeper},
     stats::{Counters, Stats},
     stream::{Ended, EndedQueue},
+    tls,
     wakeups::Wakeups,
 };
 
@@ -47,6 +48,8 @@ const RELEASE_AFTER: usize = 256;
 pub struct Server {
     shared: Arc<Shared>,
     bound: Mutex<Vec<Bound>>,
+    /// Those of the listeners that encrypt.
+    acceptors: Vec<Arc<tls::Acceptor>>,
     urls: Vec<String>,
     thread: Mutex<Option<thread::JoinHandle<()>>>,
 }
@@ -86,10 +89,12 @@ impl Server {
         let log = Log::new(&config)
             .map_err(|error| Error::io("the log cannot be opened; choose another file", error))?;
         let fds = Arc::new(FdTable::default());
+        let tls = tls::Shared::new(config.tls_min_version)?;
         let bound = binds
             .into_iter()
-            .map(|bind| Bound::new(bind, &fds))
+            .map(|bind| Bound::new(bind, &tls, &fds))
             .collect::<Result<Vec<_>>>()?;
+        let acceptors = bound.iter().filter_map(Bound::tls).cloned().collect();
         let urls = bound.iter().map(|bound| bound.url().to_owned()).collect();
         let shared = Shared {
             queue: Queue::new(config.queue_size),
@@ -116,6 +121,7 @@ impl Server {
         Ok(Self {
             shared,
             bound: Mutex::new(bound),
+            acceptors,
             urls,
             thread: Mutex::new(None),
         })
@@ -248,6 +254,16 @@ impl Server {
             let _ = thread.join();
         }
         self.shared.ended.close();
+    }
+
+    /// Reads the certificates of all listeners again, for the connections that are accepted from
+    /// now on. Blocks for as long as the files do.
+    ///
+    /// # Errors
+    /// The first one that cannot be used; the listener that it is for keeps those in force.
+    pub fn reload_certificates(&self) -> Result<()> {
+        let reloaded: Vec<_> = self.acceptors.iter().map(|each| each.reload()).collect();
+        reloaded.into_iter().collect()
     }
 
     /// The counters.

@@ -1,13 +1,14 @@
 //! A connected socket of any kind, and the addresses at its ends.
 
 use std::{
+    future::poll_fn,
     io,
     mem::MaybeUninit,
     net::SocketAddr,
     os::fd::{AsRawFd, OwnedFd, RawFd},
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -18,13 +19,17 @@ use tokio::{
     net::{TcpStream, UnixStream},
 };
 
-use crate::fds::{FdTable, Listed};
+use crate::{
+    fds::{FdTable, Listed},
+    tls::{Acceptor, Encrypted, Wire},
+};
 
 /// A connected socket.
 #[derive(Debug)]
 pub(crate) struct Socket {
-    stream: Stream,
+    /// Before the stream: the number may belong to somebody else right after the close.
     listed: Option<Listed>,
+    stream: Stream,
 }
 
 #[derive(Debug)]
@@ -33,6 +38,20 @@ enum Stream {
     Tcp(TcpStream),
     /// From a Unix listener, or one end of a pair.
     Unix(UnixStream),
+    /// From a TCP listener, behind its handshake.
+    Tls(Box<Encrypted>),
+}
+
+/// How much is read from an encrypted connection at once, in bytes.
+const READ: usize = 4096;
+
+/// What is known of an encrypted connection.
+#[derive(Debug)]
+pub(crate) struct Security {
+    /// Whether the listener asks clients for their certificates.
+    pub(crate) asks_for_certificate: bool,
+    /// The client's certificate in DER, where one was asked for and given.
+    pub(crate) client_certificate: Option<Vec<u8>>,
 }
 
 /// The address of one end of a connection.
@@ -44,25 +63,18 @@ pub enum Address {
     Unix,
 }
 
-impl Drop for Socket {
-    fn drop(&mut self) {
-        // Before the fields: the number may belong to somebody else right after the close.
-        self.listed = None;
-    }
-}
-
 impl Socket {
     pub(crate) fn tcp(stream: TcpStream) -> Self {
         Self {
-            stream: Stream::Tcp(stream),
             listed: None,
+            stream: Stream::Tcp(stream),
         }
     }
 
     pub(crate) fn unix(stream: UnixStream) -> Self {
         Self {
-            stream: Stream::Unix(stream),
             listed: None,
+            stream: Stream::Unix(stream),
         }
     }
 
@@ -71,27 +83,94 @@ impl Socket {
         self.listed = Some(Listed::new(table, self.as_raw_fd()));
     }
 
-    /// Whether it is a TCP connection.
+    /// Makes a TCP connection an encrypted one.
+    ///
+    /// # Errors
+    /// The handshake failed; the client has been told.
+    pub(crate) async fn encrypt(self, acceptor: &Acceptor) -> io::Result<Self> {
+        let Stream::Tcp(tcp) = self.stream else {
+            return Err(io::ErrorKind::Unsupported.into());
+        };
+        let encrypted = acceptor.accept(Wire::new(tcp, self.listed)).await?;
+        Ok(Self {
+            stream: Stream::Tls(Box::new(encrypted)),
+            listed: None,
+        })
+    }
+
+    /// Whether it is a TCP connection as the kernel has it.
     pub(crate) fn is_tcp(&self) -> bool {
         matches!(self.stream, Stream::Tcp(_))
+    }
+
+    /// Whether what it carries is encrypted.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        matches!(self.stream, Stream::Tls(_))
+    }
+
+    /// What is known of an encrypted connection; `None`: it is none.
+    pub(crate) fn security(&self) -> Option<Security> {
+        match &self.stream {
+            Stream::Tls(tls) => Some(Security {
+                asks_for_certificate: tls.asks_for_certificate(),
+                client_certificate: tls.client_certificate(),
+            }),
+            Stream::Tcp(_) | Stream::Unix(_) => None,
+        }
+    }
+
+    /// The TCP connection at the bottom.
+    fn tcp_stream(&self) -> Option<&TcpStream> {
+        match &self.stream {
+            Stream::Tcp(tcp) => Some(tcp),
+            Stream::Tls(tls) => Some(tls.tcp()),
+            Stream::Unix(_) => None,
+        }
+    }
+
+    fn as_socket(&self) -> SockRef<'_> {
+        match &self.stream {
+            Stream::Tcp(tcp) => SockRef::from(tcp),
+            Stream::Unix(unix) => SockRef::from(unix),
+            Stream::Tls(tls) => SockRef::from(tls.tcp()),
+        }
+    }
+
+    /// Bytes that the kernel has taken of an encrypted connection; `None`: what a write has taken
+    /// the kernel has.
+    pub(crate) fn sent_encrypted(&self) -> Option<u64> {
+        match &self.stream {
+            Stream::Tls(tls) => Some(tls.sent()),
+            Stream::Tcp(_) | Stream::Unix(_) => None,
+        }
     }
 
     /// Has the kernel send a reset instead of a FIN when the socket is dropped: what a client
     /// must take for a broken response (RFC 9112 section 9.6). A Unix socket has no reset.
     pub(crate) fn reset_on_drop(&self) {
-        if let Stream::Tcp(tcp) = &self.stream {
+        self.break_off();
+        if let Some(tcp) = self.tcp_stream() {
             // A socket that is gone already cannot be reset, and need not be.
             let _ = SockRef::from(tcp).set_linger(Some(Duration::ZERO));
         }
     }
 
-    /// Ends the write direction: the peer reads an EOF.
-    pub(crate) fn shutdown_write(&self) {
-        let how = std::net::Shutdown::Write;
+    /// Has an encrypted connection end without close_notify, so that its client sees what it has got
+    /// as broken (RFC 8446 section 6.1). A plain one has nothing of the kind.
+    pub(crate) fn break_off(&self) {
+        if let Stream::Tls(tls) = &self.stream {
+            tls.break_off();
+        }
+    }
+
+    /// Ends the write direction behind all that was written: the peer reads an EOF.
+    pub(crate) async fn shutdown_write(&self) {
         // The peer may have ended the connection first; there is nothing left to tell it.
         let _ = match &self.stream {
-            Stream::Tcp(tcp) => SockRef::from(tcp).shutdown(how),
-            Stream::Unix(unix) => SockRef::from(unix).shutdown(how),
+            Stream::Tls(tls) => poll_fn(|cx| tls.poll_shutdown(cx)).await,
+            Stream::Tcp(_) | Stream::Unix(_) => {
+                self.as_socket().shutdown(std::net::Shutdown::Write)
+            }
         };
     }
 
@@ -102,6 +181,7 @@ impl Socket {
             let read = match &self.stream {
                 Stream::Tcp(tcp) => tcp.try_read_buf(buffer),
                 Stream::Unix(unix) => unix.try_read_buf(buffer),
+                Stream::Tls(tls) => return read_encrypted(tls, buffer).await,
             };
             if !is_blocked(&read) {
                 return read;
@@ -110,10 +190,14 @@ impl Socket {
         }
     }
 
-    /// Writes what the kernel takes, or waits for its room.
+    /// Writes what the kernel takes, or waits for its room. [`Socket::flush`] belongs behind the
+    /// last write.
     pub(crate) async fn write_some(&self, data: &[u8]) -> io::Result<usize> {
         loop {
-            let written = self.try_write(data);
+            let written = match &self.stream {
+                Stream::Tls(tls) => return poll_fn(|cx| tls.poll_write(cx, data)).await,
+                Stream::Tcp(_) | Stream::Unix(_) => self.try_write(data),
+            };
             if !is_blocked(&written) {
                 return written;
             }
@@ -121,24 +205,24 @@ impl Socket {
         }
     }
 
+    /// Waits until the kernel has all that was written.
+    pub(crate) async fn flush(&self) -> io::Result<()> {
+        match &self.stream {
+            Stream::Tls(tls) => poll_fn(|cx| tls.poll_flush(cx)).await,
+            Stream::Tcp(_) | Stream::Unix(_) => Ok(()),
+        }
+    }
+
     /// Whether the connection has failed. Tells it once.
     pub(crate) fn has_failed(&self) -> bool {
-        let error = match &self.stream {
-            Stream::Tcp(tcp) => tcp.take_error(),
-            Stream::Unix(unix) => unix.take_error(),
-        };
-        !matches!(error, Ok(None))
+        !matches!(self.as_socket().take_error(), Ok(None))
     }
 
     /// Whether the client has ended its side and all that it sent was read, by what the kernel
     /// knows: the runtime may not have heard of it yet.
     pub(crate) fn is_at_eof(&self) -> bool {
         let mut space = [MaybeUninit::uninit(); 1];
-        let peeked = match &self.stream {
-            Stream::Tcp(tcp) => SockRef::from(tcp).peek(&mut space),
-            Stream::Unix(unix) => SockRef::from(unix).peek(&mut space),
-        };
-        matches!(peeked, Ok(0))
+        matches!(self.as_socket().peek(&mut space), Ok(0))
     }
 
     /// Writes what the kernel takes now.
@@ -146,6 +230,13 @@ impl Socket {
         match &self.stream {
             Stream::Tcp(tcp) => tcp.try_write(data),
             Stream::Unix(unix) => unix.try_write(data),
+            Stream::Tls(tls) => {
+                let mut cx = Context::from_waker(Waker::noop());
+                match tls.poll_write(&mut cx, data) {
+                    Poll::Ready(written) => written,
+                    Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+                }
+            }
         }
     }
 
@@ -159,6 +250,7 @@ impl Socket {
         match &self.stream {
             Stream::Tcp(tcp) => tcp.ready(interest).await,
             Stream::Unix(unix) => unix.ready(interest).await,
+            Stream::Tls(tls) => tls.tcp().ready(interest).await,
         }
     }
 
@@ -178,22 +270,28 @@ impl Socket {
     /// Has the kernel keep again as much unsent as it does by default: see the listener.
     pub(crate) fn unlimit_unsent(&self) {
         #[cfg(target_os = "linux")]
-        if let Stream::Tcp(tcp) = &self.stream {
+        if let Some(tcp) = self.tcp_stream() {
             // Where it cannot be had, it was not limited either. 0 is the system's own value.
             let _ = SockRef::from(tcp).set_tcp_notsent_lowat(0);
         }
     }
 
-    /// Takes the descriptor out of the runtime.
-    pub(crate) fn into_fd(mut self) -> io::Result<OwnedFd> {
-        self.listed = None;
-        // A value with a drop of its own cannot be taken apart; the descriptor is duplicated
-        // for a moment, and the first one is closed with `self`.
-        Ok(match &self.stream {
-            Stream::Tcp(tcp) => SockRef::from(tcp).try_clone()?.into(),
-            Stream::Unix(unix) => SockRef::from(unix).try_clone()?.into(),
+    /// Takes the descriptor out of the runtime; an encrypted connection has none to give away.
+    pub(crate) fn into_fd(self) -> io::Result<OwnedFd> {
+        Ok(match self.stream {
+            Stream::Tcp(tcp) => tcp.into_std()?.into(),
+            Stream::Unix(unix) => unix.into_std()?.into(),
+            Stream::Tls(_) => return Err(io::ErrorKind::Unsupported.into()),
         })
     }
+}
+
+async fn read_encrypted(tls: &Encrypted, buffer: &mut BytesMut) -> io::Result<usize> {
+    let mut space = [0; READ];
+    let mut read = ReadBuf::new(&mut space);
+    poll_fn(|cx| tls.poll_read(cx, &mut read)).await?;
+    buffer.extend_from_slice(read.filled());
+    Ok(read.filled().len())
 }
 
 fn is_blocked(result: &io::Result<usize>) -> bool {
@@ -205,6 +303,7 @@ impl AsRawFd for Socket {
         match &self.stream {
             Stream::Tcp(tcp) => tcp.as_raw_fd(),
             Stream::Unix(unix) => unix.as_raw_fd(),
+            Stream::Tls(tls) => tls.tcp().as_raw_fd(),
         }
     }
 }
@@ -215,6 +314,7 @@ macro_rules! delegate {
         match &mut $self.get_mut().stream {
             Stream::Tcp(tcp) => Pin::new(tcp).$method($($argument),*),
             Stream::Unix(unix) => Pin::new(unix).$method($($argument),*),
+            Stream::Tls(tls) => Pin::new(tls.get_mut()).$method($($argument),*),
         }
     };
 }

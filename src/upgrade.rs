@@ -4,7 +4,7 @@
 use std::{io, sync::Arc, time::Duration};
 
 use bytes::{Buf, Bytes, BytesMut};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::{
     config::RATE_GRACE, connection::Connection, exchange::Inner, hijack, inbox::Inbox,
@@ -82,16 +82,24 @@ async fn outward(exchange: &Inner, to: &Socket) -> Result<(), Broken> {
     loop {
         match std::future::poll_fn(|cx| exchange.outbox.poll_take(cx)).await {
             Taken::Data(data) => send(data, exchange, to).await?,
-            Taken::Finished => {
-                to.shutdown_write();
-                return Ok(());
-            }
+            Taken::Finished => return finish(exchange, to).await,
             Taken::Aborted => {
                 let gone = exchange.outbox.gone();
                 return Err(gone.map_or(Broken::Aborted, Broken::Gone));
             }
         }
     }
+}
+
+/// Ends the write direction, which may have to wait for a client that has not taken all.
+async fn finish(exchange: &Inner, to: &Socket) -> Result<(), Broken> {
+    let Some(limit) = exchange.write_timeout() else {
+        to.shutdown_write().await;
+        return Ok(());
+    };
+    timeout(limit, to.shutdown_write())
+        .await
+        .map_err(|_| Broken::Gone(Gone::TimedOut))
 }
 
 /// Sends `data` to a client that takes it neither too late nor too slowly. What the kernel has
@@ -109,33 +117,51 @@ async fn send(mut data: Bytes, exchange: &Inner, to: &Socket) -> Result<(), Brok
     }
     let began = Instant::now();
     let length = data.len();
-    let mut progress = began;
-    while data.has_remaining() {
+    let before = to.sent_encrypted();
+    let taken = |left: usize| match (to.sent_encrypted(), before) {
+        (Some(sent), Some(before)) => sent - before,
+        _ => (length - left) as u64,
+    };
+    let (mut seen, mut progress) = (0, began);
+    let mut flushed = !to.is_encrypted();
+    while data.has_remaining() || !flushed {
         let now = Instant::now();
         let deadline = exchange.write_timeout().map(|timeout| progress + timeout);
         let rate = exchange.server.config.min_write_rate;
         let look = (began + RATE_GRACE).max(now + Duration::from_secs(1));
         let look = [deadline, rate.map(|_| look)].into_iter().flatten().min();
-        let taken = match look {
-            None => Some(to.write_some(&data).await),
-            // Late: whether too late is seen below.
-            Some(look) => timeout_at(look, to.write_some(&data)).await.ok(),
-        };
-        let now = Instant::now();
-        let late = match taken {
-            Some(taken) => {
-                data.advance(written(taken)?);
-                progress = now;
-                false
+        let step = async {
+            if data.has_remaining() {
+                to.write_some(&data).await.map(Some)
+            } else {
+                to.flush().await.map(|()| None)
             }
-            None => deadline.is_some_and(|deadline| now >= deadline),
         };
+        let step = match look {
+            None => Some(step.await),
+            // Late: whether too late is seen below.
+            Some(look) => timeout_at(look, step).await.ok(),
+        };
+        match step.transpose() {
+            Ok(Some(Some(accepted))) => data.advance(written(Ok(accepted))?),
+            Ok(Some(None)) => flushed = true,
+            Ok(None) => {}
+            Err(_) => return Err(Broken::Gone(Gone::Reset)),
+        }
+        let now = Instant::now();
+        let taken = taken(data.len());
+        if taken > seen {
+            (seen, progress) = (taken, now);
+        }
+        let late = exchange
+            .write_timeout()
+            .is_some_and(|timeout| now >= progress + timeout);
         let elapsed = now - began;
         let slow = rate.is_some_and(|rate| {
-            let taken = (length - data.len()) as f64;
-            elapsed >= RATE_GRACE && taken < rate as f64 * elapsed.as_secs_f64()
+            elapsed >= RATE_GRACE && (taken as f64) < rate as f64 * elapsed.as_secs_f64()
         });
-        if late || slow {
+        // What has just been through is not late.
+        if (late || slow) && (data.has_remaining() || !flushed) {
             return Err(Broken::Gone(Gone::TimedOut));
         }
     }

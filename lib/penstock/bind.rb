@@ -7,18 +7,22 @@ require_relative "errors"
 module Penstock
   # A place to listen at, as a URL names it.
   #
-  # * `kind`: :tcp, :unix or :fd
-  # * `host`: (tcp) a name or an address, IPv6 without brackets
-  # * `port`: (tcp) Integer; 0 lets the system pick one
+  # * `kind`: :tcp, :ssl, :unix or :fd
+  # * `host`: (tcp, ssl) a name or an address, IPv6 without brackets
+  # * `port`: (tcp, ssl) Integer; 0 lets the system pick one
+  # * `certificates`: (ssl) Array of a path of a certificate (PEM, with the chain behind it) and the path of its key (PEM); a
+  #   client is shown the first one that is for the host which it names, or else the first of all
+  # * `verify`: (ssl) what becomes of the certificates of clients: :none (they are not asked for), :optional, :require
+  # * `ca`: (ssl) String, the path of the certificate authorities (PEM) by which they are judged; nil where none are asked for
   # * `path`: (unix) String
   # * `umask`, `mode`: (unix) Integer; nil leaves them to the process
   # * `fd`: (fd) Integer, a listening socket that somebody else has made
-  # * `backlog`: (tcp, unix) Integer, connections that the kernel keeps until they are accepted
-  Bind = Struct.new(:kind, :host, :port, :path, :umask, :mode, :fd, :backlog, keyword_init: true) do
+  # * `backlog`: (tcp, ssl, unix) Integer, connections that the kernel keeps until they are accepted
+  Bind = Struct.new(:kind, :host, :port, :certificates, :verify, :ca, :path, :umask, :mode, :fd, :backlog, keyword_init: true) do
     # @return [String] the URL, without what stands behind its `?`.
     def to_s
       case kind
-      when :tcp then "tcp://#{host.include?(":") ? "[#{host}]" : host}:#{port}"
+      when :tcp, :ssl then "#{kind}://#{host.include?(":") ? "[#{host}]" : host}:#{port}"
       when :unix then "unix://#{path}"
       when :fd then "fd://#{fd}"
       end
@@ -29,7 +33,7 @@ module Penstock
     #   ports.
     # @raise [ConfigurationError] if the name is not known.
     def resolve
-      return [self] unless kind == :tcp
+      return [self] unless host
 
       addresses.map { |address| dup.tap { |bind| bind.host = address }.freeze }
     end
@@ -51,16 +55,21 @@ module Penstock
 
   # Reading of URLs, and where to listen without one.
   class Bind
-    # What may stand behind the `?` of a URL, and how it is read (umask and mode are octal, as chmod takes them).
+    # What may stand behind the `?` of a URL, and the base of those that are numbers (umask and mode are octal, as chmod takes
+    # them).
     OPTIONS = {
       tcp: { backlog: 10 },
+      ssl: { backlog: 10, cert: nil, key: nil, verify: nil, ca: nil },
       unix: { umask: 8, mode: 8, backlog: 10 },
       fd: {}
     }.freeze
 
-    private_constant :OPTIONS
+    # What the option `verify` takes.
+    VERIFY = %w[none optional require].freeze
 
-    # @param url [String] `tcp://HOST:PORT`, `unix:///PATH` or `fd://N`, with options behind a `?`.
+    private_constant :OPTIONS, :VERIFY
+
+    # @param url [String] `tcp://HOST:PORT`, `ssl://HOST:PORT?cert=PATH&key=PATH`, `unix:///PATH` or `fd://N`, with options behind a `?`.
     # @param backlog [Integer, nil] the backlog where the URL names none.
     # @return [Bind]
     # @raise [ConfigurationError] if it cannot be read.
@@ -89,22 +98,21 @@ module Penstock
 
       def read(scheme, rest)
         case scheme
-        when "tcp" then tcp(rest.to_s)
+        when "tcp", "ssl" then { kind: scheme.to_sym, **tcp(scheme, rest.to_s) }
         when "unix" then { kind: :unix, path: path(rest.to_s) }
         when "fd" then { kind: :fd, fd: number(rest, "a descriptor") }
-        when "ssl" then raise ArgumentError, "this version has no TLS; bind tcp:// behind a proxy that has"
-        else raise ArgumentError, "write it as tcp://HOST:PORT, unix:///PATH or fd://N"
+        else raise ArgumentError, "write it as tcp://HOST:PORT, ssl://HOST:PORT?cert=PATH&key=PATH, unix:///PATH or fd://N"
         end
       end
 
-      def tcp(authority)
+      def tcp(scheme, authority)
         match = authority.match(%r{\A(?:\[(?<v6>[\h:.]+)\]|(?<host>[^\[\]:/@]+)):(?<port>\d+)/?\z})
-        raise ArgumentError, "write it as tcp://HOST:PORT, an IPv6 address in brackets" unless match
+        raise ArgumentError, "write it as #{scheme}://HOST:PORT, an IPv6 address in brackets" unless match
 
         port = number(match[:port], "a port")
         raise ArgumentError, "a port is at most 65535" if port > 65_535
 
-        { kind: :tcp, host: match[:v6] || match[:host], port: port }
+        { host: match[:v6] || match[:host], port: port }
       end
 
       def path(path)
@@ -116,12 +124,30 @@ module Penstock
       end
 
       def options(kind, query)
-        URI.decode_www_form(query.to_s).to_h do |name, value|
-          base = OPTIONS.fetch(kind)[name.to_sym]
-          raise ArgumentError, "unknown option #{name}; #{known(kind)}" unless base
+        given = URI.decode_www_form(query.to_s)
+        texts, numbers = given.partition { |name, _| base_of(kind, name).nil? }
+        numbers = numbers.to_h { |name, value| [name.to_sym, number(value, name, base_of(kind, name))] }
+        kind == :ssl ? { **numbers, **tls(texts) } : numbers
+      end
 
-          [name.to_sym, number(value, name, base)]
-        end
+      def base_of(kind, name)
+        OPTIONS.fetch(kind).fetch(name.to_sym) { raise ArgumentError, "unknown option #{name}; #{known(kind)}" }
+      end
+
+      def tls(options)
+        all = options.group_by(&:first).transform_values { |pairs| pairs.map { |_, value| File.expand_path(value) } }
+        certificates, keys = all.values_at("cert", "key").map(&:to_a)
+        raise ArgumentError, "it needs a certificate and its key: ?cert=PATH&key=PATH" if certificates.empty?
+        raise ArgumentError, "each cert needs a key, and each key a cert" unless certificates.size == keys.size
+
+        { certificates: certificates.zip(keys), ca: all["ca"]&.last, verify: verify(options.to_h["verify"] || "none", all["ca"]) }
+      end
+
+      def verify(word, authorities)
+        raise ArgumentError, "verify is #{VERIFY.join(", ")}, not #{word.inspect}" unless VERIFY.include?(word)
+        raise ArgumentError, "verify=#{word} needs the certificate authorities: &ca=PATH" if word != "none" && !authorities
+
+        word.to_sym
       end
 
       def known(kind)

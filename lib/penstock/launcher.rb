@@ -86,7 +86,7 @@ module Penstock
       when :stopped then finish(:drained)
       when :stop then drain("stop was called")
       when "INT", "TERM" then interrupt("SIG#{event}")
-      when "HUP" then reopen_logs
+      when "HUP" then reload
       when "USR1", "USR2" then @err.puts("SIG#{event} is kept for restarts, which this version does not have")
       when Exception then raise event
       end
@@ -120,9 +120,12 @@ module Penstock
       outcome
     end
 
-    def reopen_logs
+    def reload
       @server.reopen_logs
+      @server.reload_certificates
       nil
+    rescue ConfigurationError => e
+      @err.puts("penstock: the certificates in force stay: #{e.message}")
     end
 
     # Runs the block on a thread of its own, and tells the loop what became of it.

@@ -115,6 +115,11 @@ module Penstock
     # @return [Hash{Symbol => Integer}] counters: accepted, connections, requests, refused, hijacked, queued.
     def stats = @engine ? @engine.stats : {}
 
+    # Reads the certificates of `ssl://` again, for the connections that are accepted from now on; those that are open go on.
+    # @return [void]
+    # @raise [ConfigurationError] if one cannot be used; the listener that it is for keeps those in force.
+    def reload_certificates = @engine&.reload_certificates
+
     # Opens the log files again, after somebody has moved them.
     # @return [void]
     def reopen_logs = @engine&.reopen_logs

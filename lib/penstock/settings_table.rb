@@ -17,7 +17,7 @@ module Penstock
           "Name of the environment; development listens on loopback alone and drains for 2 seconds",
           flags: ["-e", "--environment NAME"], variables: %w[RACK_ENV RAILS_ENV]],
       row[:bind, type::URLS, [].freeze,
-          "URLs to listen at: tcp://HOST:PORT, unix:///PATH?umask=…&mode=…&backlog=…, fd://N",
+          "URLs to listen at: tcp://HOST:PORT, ssl://HOST:PORT?cert=…&key=…, unix:///PATH?umask=…&mode=…, fd://N",
           flags: ["-b", "--bind URL"], variables: %w[BIND]],
       row[:port, type::PORT, 9292,
           "Port where no bind is given, of both loopback addresses in development, else of all addresses",
@@ -40,6 +40,8 @@ module Penstock
 
     # What one connection and one request may take.
     connection = [
+      row[:tls_handshake_timeout, type::SECONDS.or_nil, 10, "Time for a TLS handshake"],
+      row[:tls_min_version, type.choice(:"1.2", :"1.3"), :"1.2", "Oldest TLS version"],
       row[:first_byte_timeout, type::SECONDS.or_nil, 10, "Silence of a fresh connection"],
       row[:header_timeout, type::SECONDS.or_nil, 30, "Time for a whole request head"],
       row[:keep_alive_timeout, type::SECONDS.or_nil, 65, "Idle time between two requests of a connection"],
@@ -82,9 +84,7 @@ module Penstock
 
     # Named here so that a configuration can be checked; refused away from their defaults until what they need is there.
     awaited = [
-      row[:tls_handshake_timeout, type::SECONDS.or_nil, 10, "Time for a TLS handshake", needs: "TLS"],
-      row[:tls_min_version, type.choice(:"1.2", :"1.3"), :"1.2", "Oldest TLS version", needs: "TLS"],
-      row[:alpn, type::LIST, %w[h2 http/1.1].freeze, "Protocols that are offered, best first", needs: "TLS"],
+      row[:alpn, type::LIST, %w[h2 http/1.1].freeze, "Protocols that are offered, best first", needs: "HTTP/2"],
       row[:http2_max_streams, type::COUNT, 100, "Open streams of a connection", needs: "HTTP/2"],
       row[:http2_stream_window, type::BYTES, 256 * kib, "Receive window of a stream", needs: "HTTP/2"],
       row[:http2_connection_window, type::BYTES, mib, "Receive window of a connection", needs: "HTTP/2"],

@@ -11,7 +11,7 @@ class ChildServer
   BOOT_TIMEOUT = 45
 
   # What the start line says: a scheme, an address and a port that is no longer 0.
-  START_LINE = %r{\b(?:http|tcp)://(?<host>\[[^\]\s]+\]|[^\s:/]+):(?<port>[1-9]\d*)}
+  START_LINE = %r{\b(?<scheme>https?|tcp)://(?<host>\[[^\]\s]+\]|[^\s:/]+):(?<port>[1-9]\d*)}
 
   # Variables that would give settings to the server; the child gets none of them unless the spec asks.
   SETTINGS = %w[BIND PORT RACK_ENV RAILS_ENV RAILS_MAX_THREADS WEB_CONCURRENCY LISTEN_FDS LISTEN_PID].freeze
@@ -62,9 +62,9 @@ class ChildServer
     output.match(START_LINE)[:port].to_i
   end
 
-  # @return [String] `http://host:port`
+  # @return [String] `http://host:port` or `https://host:port`
   def url
-    "http://#{host}:#{port}"
+    "#{output.match(START_LINE)[:scheme] == "https" ? "https" : "http"}://#{host}:#{port}"
   end
 
   # @param name [String, Symbol] "TERM", :INT…

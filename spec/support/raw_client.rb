@@ -3,6 +3,7 @@
 require "socket"
 require "uri"
 require_relative "response_reader"
+require_relative "tls_socket"
 
 # A connection on which a spec writes the bytes it likes and reads what comes back. Every wait is bounded, and fails the
 # example with what was read so far.
@@ -24,13 +25,15 @@ class RawClient
   # The server sent something that is not HTTP/1.
   class Malformed < Error; end
 
-  # @return [TCPSocket, UNIXSocket]
+  # @return [TCPSocket, UNIXSocket, TlsSocket]
   attr_reader :socket
 
-  # @param url [String] `http://host:port`, `tcp://host:port` or `unix:///path`
+  # @param url [String] `http://host:port`, `tcp://host:port`, `https://host:port` or `unix:///path`
   # @param receive_buffer [Integer, nil] bytes that the kernel keeps for a client that does not read; nil: its default
-  def initialize(url, receive_buffer: nil)
+  # @param tls [Hash] of TlsSocket
+  def initialize(url, receive_buffer: nil, **tls)
     @socket = open_socket(url, receive_buffer)
+    @socket = TlsSocket.new(@socket, **tls) if url.start_with?("https:")
     @buffer = String.new(encoding: Encoding::BINARY)
     @ending = nil
   end
@@ -108,10 +111,10 @@ class RawClient
     self
   end
 
-  # Closes with a reset instead of a FIN.
+  # Closes with a reset instead of a FIN (of TLS without close_notify).
   def abort
     socket.setsockopt(Socket::Option.linger(true, 0)) unless socket.closed?
-    close
+    socket.is_a?(TlsSocket) ? socket.close_wire : close
   end
 
   # May be called again.

@@ -18,6 +18,11 @@ RSpec.describe Penstock::Bind do
       "unix://tmp/app.sock" => { kind: :unix, path: "tmp/app.sock" },
       "unix:///run/app.sock?umask=0111&mode=660&backlog=5" =>
         { kind: :unix, path: "/run/app.sock", umask: 0o111, mode: 0o660, backlog: 5 },
+      "ssl://[::1]:9293?cert=/c.pem&key=/k.pem&backlog=5" =>
+        { kind: :ssl, host: "::1", port: 9293, certificates: [%w[/c.pem /k.pem]], verify: :none, backlog: 5 },
+      "ssl://app.example:443?cert=/a.pem&key=/b.pem&cert=/c.pem&key=/d.pem&verify=require&ca=/e.pem" =>
+        { kind: :ssl, host: "app.example", port: 443, certificates: [%w[/a.pem /b.pem], %w[/c.pem /d.pem]], verify: :require,
+          ca: "/e.pem" },
       "fd://3" => { kind: :fd, fd: 3 }
     }.each do |url, parts|
       it "reads #{url}" do
@@ -26,8 +31,8 @@ RSpec.describe Penstock::Bind do
     end
 
     {
-      "0.0.0.0:9292" => "write it as tcp://HOST:PORT, unix:///PATH or fd://N",
-      "http://localhost:1" => "write it as tcp://HOST:PORT, unix:///PATH or fd://N",
+      "0.0.0.0:9292" => "write it as tcp://HOST:PORT, ssl://HOST:PORT?cert=PATH&key=PATH, unix:///PATH or fd://N",
+      "http://localhost:1" => "write it as tcp://HOST:PORT, ssl://HOST:PORT?cert=PATH&key=PATH, unix:///PATH or fd://N",
       "" => "write it as tcp://HOST:PORT",
       "tcp://localhost" => "write it as tcp://HOST:PORT",
       "tcp://:80" => "write it as tcp://HOST:PORT",
@@ -43,7 +48,12 @@ RSpec.describe Penstock::Bind do
       "unix:///s?umask=9" => 'umask has to be a number, not "9"',
       "fd://x" => 'a descriptor has to be a number, not "x"',
       "fd://3?backlog=1" => "fd:// takes none",
-      "ssl://localhost:1" => "no TLS"
+      "ssl://localhost" => "write it as ssl://HOST:PORT",
+      "ssl://localhost:1" => "it needs a certificate and its key: ?cert=PATH&key=PATH",
+      "ssl://localhost:1?cert=c" => "each cert needs a key, and each key a cert",
+      "ssl://localhost:1?cert=c&key=k&verify=peer" => 'verify is none, optional, require, not "peer"',
+      "ssl://localhost:1?cert=c&key=k&verify=optional" => "verify=optional needs the certificate authorities: &ca=PATH",
+      "ssl://localhost:1?cert=c&key=k&mode=1" => "unknown option mode; ssl:// takes backlog, cert, key, verify, ca"
     }.each do |url, reason|
       it "refuses #{url.inspect[0, 60]}" do
         expect { described_class.parse(url) }

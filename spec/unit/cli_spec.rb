@@ -51,7 +51,8 @@ RSpec.describe Penstock::CLI do
     %w[--port] => "penstock: missing argument: --port; penstock --help lists the options\n",
     %w[-p http] => "penstock: port: expected a port from 0 to 65535, not \"http\" (given by --port)\n",
     %w[-w 2] => "penstock: workers: 2 needs a cluster, which this version does not have; leave the setting out (given by --workers)\n",
-    %w[-b 0.0.0.0:80] => "penstock: bind 0.0.0.0:80: write it as tcp://HOST:PORT, unix:///PATH or fd://N (given by --bind)\n",
+    %w[-b 0.0.0.0:80] => "penstock: bind 0.0.0.0:80: write it as tcp://HOST:PORT, ssl://HOST:PORT?cert=PATH&key=PATH, " \
+                         "unix:///PATH or fd://N (given by --bind)\n",
     %w[-C no.rb] => "penstock: cannot read the configuration file no.rb; name one that exists with -C\n",
     %w[a.ru b.ru] => "penstock: b.ru is one argument too many; penstock takes one config.ru\n"
   }.each do |arguments, line|

@@ -10,7 +10,7 @@ RSpec.describe Penstock::Launcher do
   let(:server_class) do
     Class.new do
       class << self
-        attr_accessor :refuses
+        attr_accessor :refuses, :refuses_certificates
       end
 
       attr_reader :calls, :app, :settings, :gate
@@ -45,6 +45,11 @@ RSpec.describe Penstock::Launcher do
       def wait = @stopped.pop
 
       def reopen_logs = @calls << :reopen_logs
+
+      def reload_certificates
+        @calls << :reload_certificates
+        raise Penstock::ConfigurationError, "the certificate is bad" if self.class.refuses_certificates
+      end
     end
   end
 
@@ -128,13 +133,25 @@ RSpec.describe Penstock::Launcher do
     expect(outcome).to eq :drained
   end
 
-  it "reopens logs on SIGHUP, and goes on" do
+  it "reopens logs and reads certificates again on SIGHUP, and goes on" do
     outcome = run do
       kill("HUP")
-      eventually { server.calls.size == 2 }
+      eventually { server.calls.size == 3 }
       stop_and_finish
     end
-    expect(outcome).to eq [:drained, %i[start reopen_logs stop]]
+    expect(outcome).to eq [:drained, %i[start reopen_logs reload_certificates stop]]
+    expect(err.string).to eq ""
+  end
+
+  it "says in one line which certificate it cannot use, and goes on" do
+    server_class.refuses_certificates = true
+    outcome = run do
+      kill("HUP")
+      eventually { !err.string.empty? }
+      stop_and_finish
+    end
+    expect(outcome).to eq [:drained, %i[start reopen_logs reload_certificates stop]]
+    expect(err.string).to eq "penstock: the certificates in force stay: the certificate is bad\n"
   end
 
   %w[USR1 USR2].each do |name|

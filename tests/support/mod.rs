@@ -10,7 +10,7 @@ use std::{
 };
 
 use penstock::{
-    config::{AccessLogTarget, Bind, Config, Methods, SlowConsumer},
+    config::{AccessLogTarget, Bind, Config, Methods, SlowConsumer, TlsVersion},
     exchange::Exchange,
     log::Level,
     queue::Sleeper,
@@ -25,6 +25,8 @@ const LIMIT: Duration = Duration::from_secs(5);
 pub(crate) fn config() -> Config {
     Config {
         threads: 5,
+        tls_handshake_timeout: Some(LIMIT),
+        tls_min_version: TlsVersion::Tls12,
         first_byte_timeout: None,
         header_timeout: Some(LIMIT),
         body_timeout: Some(LIMIT),
@@ -65,7 +67,13 @@ impl Running {
             host: "127.0.0.1".into(),
             port: 0,
             backlog: 100,
+            tls: None,
         };
+        Self::at(config, bind)
+    }
+
+    /// Listens at `bind`.
+    pub(crate) fn at(config: Config, bind: Bind) -> Self {
         let server = Server::bind(config, vec![bind]).unwrap();
         server.start().unwrap();
         Self(Arc::new(server))
@@ -74,13 +82,18 @@ impl Running {
     /// A server whose every exchange is given to `application`, by a thread that ends with it.
     pub(crate) fn with(config: Config, application: impl Fn(Exchange) + Send + 'static) -> Self {
         let running = Self::new(config);
-        let server = running.0.clone();
+        running.serve(application);
+        running
+    }
+
+    /// Gives every exchange to `application`, on a thread that ends with the server.
+    pub(crate) fn serve(&self, application: impl Fn(Exchange) + Send + 'static) {
+        let server = self.0.clone();
         thread::spawn(move || {
             while let Some(exchange) = take(&server) {
                 application(exchange);
             }
         });
-        running
     }
 
     /// Host and port.

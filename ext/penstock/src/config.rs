@@ -5,7 +5,10 @@ use std::{io, os::fd::RawFd, path::PathBuf, time::Duration};
 
 use magnus::{Error, RArray, RHash, Ruby, Symbol, TryConvert, Value, prelude::*};
 use penstock::{
-    config::{AccessLogTarget, Bind, Config, Methods, SlowConsumer},
+    config::{
+        AccessLogTarget, Bind, ClientCertificates, Config, Identity, Methods, SlowConsumer, Tls,
+        TlsVersion,
+    },
     log::Level,
 };
 
@@ -35,6 +38,12 @@ pub(crate) fn read(ruby: &Ruby, settings: RHash) -> Result<(Config, Options), Er
         .collect::<Result<_, Error>>()?;
     let config = Config {
         threads: from.get("threads")?,
+        tls_handshake_timeout: from.seconds("tls_handshake_timeout")?,
+        tls_min_version: match from.name("tls_min_version")?.as_str() {
+            "1.2" => TlsVersion::Tls12,
+            "1.3" => TlsVersion::Tls13,
+            other => return Err(from.refuse("tls_min_version", other)),
+        },
         first_byte_timeout: from.seconds("first_byte_timeout")?,
         header_timeout: from.seconds("header_timeout")?,
         body_timeout: from.seconds("body_timeout")?,
@@ -99,10 +108,11 @@ pub(crate) fn read_binds(ruby: &Ruby, binds: RArray) -> Result<Vec<Bind>, Error>
                     .map(|n| n.unwrap_or(libc::SOMAXCONN))
             };
             Ok(match from.name("kind")?.as_str() {
-                "tcp" => Bind::Tcp {
+                kind @ ("tcp" | "ssl") => Bind::Tcp {
                     host: from.get("host")?,
                     port: from.get("port")?,
                     backlog: backlog()?,
+                    tls: (kind == "ssl").then(|| from.tls()).transpose()?,
                 },
                 "unix" => Bind::Unix {
                     path: PathBuf::from(from.get::<String>("path")?),
@@ -178,6 +188,25 @@ impl Reader<'_> {
             () if !value.to_bool() => AccessLogTarget::Off,
             () if value.is_kind_of(self.ruby.class_true_class()) => AccessLogTarget::Stdout,
             () => AccessLogTarget::File(String::try_convert(value)?.into()),
+        })
+    }
+
+    /// The certificates of a place that encrypts, and whether clients need one.
+    fn tls(&self) -> Result<Tls, Error> {
+        let identities = self.get::<Vec<(String, String)>>("certificates")?;
+        let identities = identities.into_iter().map(|(certificate, key)| Identity {
+            certificate: certificate.into(),
+            key: key.into(),
+        });
+        let authorities = || self.get::<String>("ca").map(PathBuf::from);
+        Ok(Tls {
+            identities: identities.collect(),
+            clients: match self.name("verify")?.as_str() {
+                "none" => ClientCertificates::Ignored,
+                "optional" => ClientCertificates::Optional(authorities()?),
+                "require" => ClientCertificates::Required(authorities()?),
+                other => return Err(self.refuse("verify", other)),
+            },
         })
     }
 

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header};
 use magnus::{
-    Error, RHash, RString, Ruby, Value,
+    Error, RHash, RModule, RString, Ruby, Value,
     prelude::*,
     rb_sys::{AsRawValue, protect},
 };
@@ -75,6 +75,9 @@ impl<'a> Env<'a> {
         self.set_protocol(request)?;
         self.set_server(exchange, request, trusted)?;
         self.set_peer(exchange.peer())?;
+        if let Some(verified) = exchange.client_verified() {
+            self.set_client_certificate(verified)?;
+        }
         self.set(Text::ResponseFinished, self.ruby.ary_new())?;
         self.set(Text::QueueTime, exchange.queue_time().as_secs_f64())
     }
@@ -228,7 +231,7 @@ impl<'a> Env<'a> {
                 .iter()
                 .any(|network| network.contains(exchange.peer()))
         });
-        let is_https = forwarded.is_some_and(|proto| {
+        let forwarded = forwarded.is_some_and(|proto| {
             let first = proto
                 .as_bytes()
                 .split(|byte| *byte == b',')
@@ -236,13 +239,14 @@ impl<'a> Env<'a> {
                 .unwrap_or_default();
             first.trim_ascii().eq_ignore_ascii_case(b"https")
         });
+        let is_https = exchange.is_secure() || forwarded;
         if is_https {
             self.set(Text::UrlScheme, Text::Https.get(self.ruby))?;
             self.set(Text::HttpsKey, Text::On.get(self.ruby))?;
         }
         let default_port = if is_https { "443" } else { "80" };
         if let Some(host) = request.headers.get(header::HOST) {
-            // The template has them, but for the port that a proxy has changed.
+            // The template has them, but for the port that goes with the scheme.
             if is_https && split_host(host.as_bytes()).1.is_empty() {
                 self.set(Text::ServerPort, self.string(default_port.as_bytes()))?;
             }
@@ -257,6 +261,23 @@ impl<'a> Env<'a> {
         };
         self.set(Text::ServerName, self.ruby.str_new(&name))?;
         self.set(Text::ServerPort, self.ruby.str_new(&port))
+    }
+
+    /// What Apache's mod_ssl has made usual: `SSL_CLIENT_VERIFY`, and where there is a certificate
+    /// what is in it (see `lib/penstock/client_certificate.rb`).
+    fn set_client_certificate(&mut self, certificate: Option<&[u8]>) -> Result<(), Error> {
+        let verify = self.ruby.str_new("SSL_CLIENT_VERIFY");
+        let Some(certificate) = certificate else {
+            return self.put(verify, self.ruby.str_new("NONE"));
+        };
+        self.put(verify, self.ruby.str_new("SUCCESS"))?;
+        let penstock: RModule = self.ruby.class_object().const_get("Penstock")?;
+        let module: RModule = penstock.const_get("ClientCertificate")?;
+        let der = self.ruby.str_from_slice(certificate);
+        self.flush()?;
+        let fields: RHash = module.funcall("env", (der,))?;
+        self.hash.funcall::<_, _, Value>("update", (fields,))?;
+        Ok(())
     }
 
     /// The template says what is right for a Unix socket, and for a proxy on the same machine.

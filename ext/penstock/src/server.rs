@@ -251,6 +251,13 @@ impl Engine {
         gvl::blocking(ruby, || server.join())
     }
 
+    /// Reads the certificates again.
+    fn reload_certificates(ruby: &Ruby, rb_self: &Self) -> Result<(), Error> {
+        let server = rb_self.server(ruby)?;
+        gvl::blocking(ruby, || server.reload_certificates())?
+            .map_err(|error| error::to_ruby(ruby, &error))
+    }
+
     fn stats(ruby: &Ruby, rb_self: &Self) -> Result<RHash, Error> {
         let stats = rb_self.server(ruby)?.stats();
         let hash = ruby.hash_new();
@@ -329,6 +336,10 @@ pub(crate) fn init(ruby: &Ruby, penstock: magnus::RModule) -> Result<(), Error> 
     class.define_method("drain", method!(Engine::drain, 0))?;
     class.define_method("wait_idle", method!(Engine::wait_idle, 1))?;
     class.define_method("stop", method!(Engine::stop, 0))?;
+    class.define_method(
+        "reload_certificates",
+        method!(Engine::reload_certificates, 0),
+    )?;
     class.define_method("stats", method!(Engine::stats, 0))?;
     class.define_method("log", method!(Engine::log, 2))?;
     class.define_method("log_raw", method!(Engine::log_raw, 1))?;

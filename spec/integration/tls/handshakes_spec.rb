@@ -1,0 +1,175 @@
+# frozen_string_literal: true
+
+require "spec_helper"
+
+# robustness.md, line 14: who is let in, and with what.
+RSpec.describe "TLS handshakes" do
+  let(:certificates) { Certificates.new(temporary_folder) }
+  let(:identity) { certificates.issue("server") }
+
+  def serve_tls(*identities, clients: {}, **settings, &block)
+    identities = [identity] if identities.empty?
+    bind = certificates.bind(*identities, **clients)
+    serve(bind: bind, **settings, &block || ->(_env) { [200, {}, ["ok"]] })
+  end
+
+  def hello(server, **tls)
+    connect(server, **tls).write(request_bytes("GET", "/")).read_response
+  end
+
+  # The subject of the certificate that a client is shown.
+  def shown(server, **tls)
+    connect(server, **tls).socket.ssl.peer_cert.subject.to_a.assoc("CN")[1]
+  end
+
+  { "1.2" => "TLSv1.2", "1.3" => "TLSv1.3" }.each do |version, name|
+    it "speaks TLS #{version}" do
+      number = OpenSSL::SSL.const_get("TLS#{version.tr(".", "_")}_VERSION")
+      client = connect(serve_tls, min_version: number, max_version: number)
+      expect(client.socket.ssl.ssl_version).to eq(name)
+      expect(client.write(request_bytes("GET", "/")).read_response.body).to eq("ok")
+    end
+  end
+
+  it "refuses TLS 1.1 with an alert, and TLS 1.2 where tls_min_version says so" do
+    old = { min_version: OpenSSL::SSL::TLS1_VERSION, max_version: OpenSSL::SSL::TLS1_1_VERSION, security_level: 0 }
+    expect { hello(serve_tls, **old) }.to raise_error(TlsSocket::Refused, /alert/)
+    server = serve_tls(tls_min_version: "1.3")
+    expect { hello(server, max_version: OpenSSL::SSL::TLS1_2_VERSION) }.to raise_error(TlsSocket::Refused, /alert/)
+    expect(hello(server).body).to eq("ok")
+  end
+
+  it "agrees on http/1.1, and refuses a client that offers other protocols alone with an alert" do
+    server = serve_tls
+    expect(connect(server, alpn_protocols: %w[http/1.1]).socket.ssl.alpn_protocol).to eq("http/1.1")
+    expect(connect(server).socket.ssl.alpn_protocol).to be_nil
+    expect { connect(server, alpn_protocols: %w[spdy/3]) }.to raise_error(TlsSocket::Refused, /alert/)
+  end
+
+  it "closes on who speaks no TLS, and writes no line for it" do
+    server = serve_tls
+    plain = connect(server.url.sub("https", "http"))
+    plain.offer(request_bytes("GET", "/"))
+    plain.read_to_eof
+    expect(server.log).to eq("")
+    expect(hello(server).body).to eq("ok")
+  end
+
+  { "says nothing" => "", "says half a hello" => "\x16\x03\x01\x02\x00\x01" }.each do |what, bytes|
+    it "closes on a client that #{what} for tls_handshake_timeout" do
+      server = serve_tls(tls_handshake_timeout: 0.2)
+      expect(connect(server.url.sub("https", "http")).write(bytes)).to be_ended
+      expect(hello(server).body).to eq("ok")
+    end
+  end
+
+  it "counts a handshake as a connection, and does not wait for it at the end" do
+    server = serve_tls
+    connect(server.url.sub("https", "http"))
+    eventually { server.server.stats[:connections] == 1 }
+    before = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+    server.stop(timeout: 20)
+    expect(Process.clock_gettime(Process::CLOCK_MONOTONIC) - before).to be < 15
+  end
+
+  it "shows each client the certificate for the host that it names, else the first" do
+    others = %w[one two].map { |name| certificates.issue(name, names: ["DNS:#{name}.example", "DNS:*.#{name}.example"]) }
+    server = serve_tls(identity, *others)
+    expect(shown(server, name: "one.example")).to eq("one")
+    expect(shown(server, name: "sub.two.example")).to eq("two")
+    expect(shown(server, name: "three.example")).to eq("server")
+    expect(shown(server)).to eq("server")
+  end
+
+  it "resumes sessions by tickets, also behind a reload" do
+    server = serve_tls
+    { max_version: OpenSSL::SSL::TLS1_2_VERSION }.then do |tls|
+      session = connect(server, **tls).socket.ssl.session
+      server.server.reload_certificates
+      expect(connect(server, session: session, **tls).socket.ssl).to be_session_reused
+    end
+  end
+
+  describe "with the certificates of clients" do
+    let(:member) { certificates.issue("member") }
+    let(:stranger) { Certificates.new(temporary_folder).issue("stranger") }
+    let(:ca) { certificates.authority.cert_path }
+
+    def as(identity) = { cert: identity.certificate, key: identity.key }
+
+    # What env says of the client.
+    def asked(server, **tls)
+      hello(server, **tls).body.split("|", -1)
+    end
+
+    # A client of TLS 1.3 has shaken hands before it is judged.
+    def refuses?(server, **tls)
+      hello(server, **tls)
+      false
+    rescue TlsSocket::Refused, SystemCallError, RawClient::Truncated
+      server.server.stats[:requests].zero?
+    end
+
+    def serve_asking(verify)
+      serve_tls(clients: { verify: verify, ca: ca }) do |env|
+        keys = %w[SSL_CLIENT_VERIFY SSL_CLIENT_S_DN SSL_CLIENT_CERT]
+        [200, {}, [env.values_at(*keys).join("|")]]
+      end
+    end
+
+    it "lets in whom the authority has signed, and says who it is" do
+      %w[require optional].each do |verify|
+        expect(asked(serve_asking(verify), **as(member)))
+          .to eq(["SUCCESS", "CN=member,O=Penstock specs", member.certificate.to_pem])
+      end
+    end
+
+    it "lets in a client without one where that is optional, and not where it is required" do
+      expect(asked(serve_asking("optional"))).to eq(["NONE", "", ""])
+      expect(refuses?(serve_asking("require"))).to be(true)
+    end
+
+    it "lets in nobody whom another authority has signed" do
+      %w[require optional].each do |verify|
+        expect(refuses?(serve_asking(verify), **as(stranger))).to be(true)
+      end
+    end
+
+    it "says nothing where they are not asked for" do
+      expect(asked(serve_tls { |env| [200, {}, [env.keys.grep(/SSL/).join("|")]] }, **as(member))).to eq([])
+    end
+  end
+
+  describe "when certificates are read again" do
+    it "shows new connections the new one, and open ones go on" do
+      server = serve_tls
+      client = connect(server).write(request_bytes("GET", "/"))
+      expect(client.read_response.body).to eq("ok")
+      replacement = certificates.issue("replacement")
+      FileUtils.cp(replacement.cert_path, identity.cert_path)
+      FileUtils.cp(replacement.key_path, identity.key_path)
+      expect(shown(server)).to eq("server")
+      server.server.reload_certificates
+      expect(shown(server)).to eq("replacement")
+      expect(client.write(request_bytes("GET", "/")).read_response.body).to eq("ok")
+    end
+
+    it "keeps those in force where the new one cannot be used, and says which and why" do
+      server = serve_tls
+      File.write(identity.cert_path, "no certificate")
+      expect { server.server.reload_certificates }
+        .to raise_error(Penstock::ConfigurationError, /the certificate .*#{Regexp.escape(identity.cert_path)}/)
+      expect(shown(server)).to eq("server")
+    end
+  end
+
+  describe "with certificates that cannot be used" do
+    it "does not start, and says which file and what to do" do
+      other = certificates.issue("other")
+      expect { serve_tls(identity.dup.tap { |pair| pair.key_path = other.key_path }) }
+        .to raise_error(Penstock::ConfigurationError, /#{Regexp.escape(other.key_path)}.*give files in PEM that belong together/)
+      expect { serve_tls(identity.dup.tap { |pair| pair.cert_path = "/nowhere.pem" }) }
+        .to raise_error(Penstock::ConfigurationError, %r{the certificate /nowhere.pem cannot be used})
+    end
+  end
+end

@@ -1,0 +1,154 @@
+//! TLS at a listener (rustls): its certificates, which can be reloaded, and the handshake.
+
+mod certificates;
+mod stream;
+
+use std::{io, sync::Arc};
+
+use parking_lot::Mutex;
+use rustls::{
+    RootCertStore, ServerConfig,
+    crypto::{CryptoProvider, ring},
+    pki_types::{CertificateDer, pem::PemObject},
+    server::{
+        NoServerSessionStorage, ProducesTickets, WebPkiClientVerifier, danger::ClientCertVerifier,
+    },
+    version::{TLS12, TLS13},
+};
+use tokio_rustls::TlsAcceptor;
+
+use self::certificates::Certificates;
+pub(crate) use self::stream::{Encrypted, Wire};
+use crate::{
+    config::{ClientCertificates, Tls, TlsVersion},
+    error::{Error, Kind, Result},
+};
+
+/// The protocols that are offered (RFC 7301), best first.
+const PROTOCOLS: [&[u8]; 1] = [b"http/1.1"];
+
+/// What all TLS listeners of a server share, made before its runtime.
+#[derive(Clone, Debug)]
+pub(crate) struct Shared {
+    provider: Arc<CryptoProvider>,
+    /// Keys of session tickets (RFC 8446 section 4.6.1), which rotate by themselves.
+    tickets: Arc<dyn ProducesTickets>,
+    oldest: TlsVersion,
+}
+
+impl Shared {
+    /// # Errors
+    /// The system gives no random numbers.
+    pub(crate) fn new(oldest: TlsVersion) -> Result<Self> {
+        let tickets = ring::Ticketer::new().map_err(|error| {
+            let message = format!("keys of TLS session tickets cannot be made: {error}");
+            Error::new(Kind::Bind, message)
+        })?;
+        Ok(Self {
+            provider: Arc::new(ring::default_provider()),
+            tickets,
+            oldest,
+        })
+    }
+}
+
+/// One listener's TLS.
+#[derive(Debug)]
+pub(crate) struct Acceptor {
+    settings: Tls,
+    shared: Shared,
+    current: Mutex<Arc<ServerConfig>>,
+}
+
+impl Acceptor {
+    /// Reads the certificates.
+    ///
+    /// # Errors
+    /// A file cannot be read or used; the message says which, and what to do.
+    pub(crate) fn new(settings: Tls, shared: Shared) -> Result<Self> {
+        let current = Mutex::new(Arc::new(load(&settings, &shared)?));
+        Ok(Self {
+            settings,
+            shared,
+            current,
+        })
+    }
+
+    /// Reads the certificates again, for the connections that are accepted from now on.
+    ///
+    /// # Errors
+    /// As [`Acceptor::new`]; then those in force stay.
+    pub(crate) fn reload(&self) -> Result<()> {
+        let config = Arc::new(load(&self.settings, &self.shared)?);
+        *self.current.lock() = config;
+        Ok(())
+    }
+
+    /// The handshake.
+    ///
+    /// # Errors
+    /// The client does not speak TLS, or nothing that both sides know, or has no certificate
+    /// where it needs one. It has been told by an alert.
+    pub(crate) async fn accept(&self, wire: Wire) -> io::Result<Encrypted> {
+        let wire = Arc::new(wire);
+        let acceptor = TlsAcceptor::from(self.current.lock().clone());
+        let session = acceptor.accept(stream::Handle::new(wire.clone())).await?;
+        let asks = !matches!(self.settings.clients, ClientCertificates::Ignored);
+        Ok(Encrypted::new(wire, session, asks))
+    }
+}
+
+fn load(settings: &Tls, shared: &Shared) -> Result<ServerConfig> {
+    let versions: &[_] = match shared.oldest {
+        TlsVersion::Tls12 => &[&TLS13, &TLS12],
+        TlsVersion::Tls13 => &[&TLS13],
+    };
+    let certificates = Certificates::load(&settings.identities, &shared.provider)?;
+    let builder = ServerConfig::builder_with_provider(shared.provider.clone())
+        .with_protocol_versions(versions)
+        .map_err(|error| unusable("the TLS versions cannot be used", &error))?;
+    let builder = match client_verifier(settings, shared)? {
+        Some(verifier) => builder.with_client_cert_verifier(verifier),
+        None => builder.with_no_client_auth(),
+    };
+    let mut config = builder.with_cert_resolver(Arc::new(certificates));
+    config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).to_vec();
+    // Stateless tickets alone: a connection that is gone leaves nothing behind.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.ticketer = shared.tickets.clone();
+    Ok(config)
+}
+
+/// Who judges the certificates of clients; `None`: nobody asks for them.
+fn client_verifier(settings: &Tls, shared: &Shared) -> Result<Option<Arc<dyn ClientCertVerifier>>> {
+    let (authorities, required) = match &settings.clients {
+        ClientCertificates::Ignored => return Ok(None),
+        ClientCertificates::Optional(path) => (path, false),
+        ClientCertificates::Required(path) => (path, true),
+    };
+    let failed = |error: &dyn std::fmt::Display| {
+        let what = format!(
+            "the certificate authorities of {} cannot be used",
+            authorities.display()
+        );
+        unusable(&what, error)
+    };
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(authorities).map_err(|error| failed(&error))? {
+        let certificate = certificate.map_err(|error| failed(&error))?;
+        roots.add(certificate).map_err(|error| failed(&error))?;
+    }
+    let builder =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), shared.provider.clone());
+    let builder = if required {
+        builder
+    } else {
+        builder.allow_unauthenticated()
+    };
+    builder.build().map(Some).map_err(|error| failed(&error))
+}
+
+fn unusable(what: &str, error: &dyn std::fmt::Display) -> Error {
+    let message = format!("{what}: {error}; give files in PEM that belong together");
+    Error::new(Kind::Bind, message)
+}
