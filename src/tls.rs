@@ -138,6 +138,9 @@ fn client_verifier(settings: &Tls, shared: &Shared) -> Result<Option<Arc<dyn Cli
         let certificate = certificate.map_err(|error| failed(&error))?;
         roots.add(certificate).map_err(|error| failed(&error))?;
     }
+    if roots.is_empty() {
+        return Err(failed(&"there is none in this file"));
+    }
     let builder =
         WebPkiClientVerifier::builder_with_provider(Arc::new(roots), shared.provider.clone());
     let builder = if required {

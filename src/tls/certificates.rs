@@ -70,6 +70,10 @@ fn read(identity: &Identity, provider: &CryptoProvider) -> Result<CertifiedKey> 
     let chain = CertificateDer::pem_file_iter(certificate)
         .and_then(Iterator::collect::<std::result::Result<Vec<_>, _>>)
         .map_err(|error| unusable(&file("certificate", certificate), &error))?;
+    if chain.is_empty() {
+        let what = file("certificate", certificate);
+        return Err(unusable(&what, &"there is none in this file"));
+    }
     let secret = PrivateKeyDer::from_pem_file(key)
         .map_err(|error| unusable(&file("private key", key), &error))?;
     // Whether both belong together is judged too.
