@@ -6,12 +6,13 @@ use std::{
     os::{fd::OwnedFd, unix::net::UnixStream as StdUnixStream},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
+use socket2::SockRef;
 use tokio::{net::UnixStream, time::timeout};
 
 use crate::{
@@ -66,6 +67,9 @@ impl Lease {
             return;
         };
         if self.kind == SocketKind::Pair {
+            // For every copy of the descriptor, a forked child's too. Nothing is left to be said
+            // where it fails: the other end is gone.
+            let _ = SockRef::from(&duplicate).shutdown(std::net::Shutdown::Both);
             return;
         }
         runtime.spawn(async move {
@@ -160,11 +164,11 @@ pub(crate) fn give(
 /// Copies between the client and the application's pair until both directions have ended.
 async fn bridge(client: Socket, early: Bytes, ours: Socket, server: &Shared) {
     let mut stop = server.stop.subscribe();
-    let sent = AtomicU64::new(0);
+    let outgoing = Outgoing::default();
     let copying = async {
         let inward = async {
-            let copied = match write_all(&ours, &early, &AtomicU64::new(0)).await {
-                Ok(()) => copy(&client, &ours, &AtomicU64::new(0)).await,
+            let copied = match write_all(&ours, &early).await {
+                Ok(()) => copy(&client, &ours).await,
                 Err(_) => Err(Side::To),
             };
             match copied {
@@ -174,22 +178,13 @@ async fn bridge(client: Socket, early: Bytes, ours: Socket, server: &Shared) {
                 Err(Side::To) => drain(&client, false, server).await,
                 Err(Side::From) => {}
             }
-            copied
+            !matches!(copied, Err(Side::From))
         };
-        let outward = async {
-            // An application that closes over unread bytes shows as a reset behind what it wrote.
-            let copied = !matches!(copy(&ours, &client, &sent).await, Err(Side::To));
-            if copied {
-                client.shutdown_write().await;
-            }
-            copied
-        };
+        let outward = outgoing.send(&ours, &client, server);
         tokio::pin!(inward, outward);
         tokio::select! {
-            copied = &mut inward => match copied {
-                Ok(()) => _ = outward.await,
-                Err(Side::To) => while_it_moves(outward, &sent, server).await,
-                Err(Side::From) => {}
+            there = &mut inward => if there {
+                outward.await;
             },
             there = &mut outward => if there {
                 tokio::select! {
@@ -203,28 +198,71 @@ async fn bridge(client: Socket, early: Bytes, ours: Socket, server: &Shared) {
         () = copying => {}
         _ = stop.wait_for(|stop| *stop) => {}
     }
+    if !outgoing.is_through.load(Relaxed) {
+        client.break_off();
+    }
 }
 
-/// Sends the rest of what an application wrote that has closed, as long as the client takes some of
-/// it in the time that it is given to close.
-async fn while_it_moves(outward: impl Future<Output = bool>, sent: &AtomicU64, server: &Shared) {
-    tokio::pin!(outward);
-    loop {
-        let before = sent.load(Relaxed);
-        let done = timeout(server.config.linger_total, &mut outward).await;
-        if done.is_ok() || sent.load(Relaxed) == before {
-            return;
+/// How far the bytes of an application have come on their way to the client.
+#[derive(Default)]
+struct Outgoing {
+    sent: AtomicU64,
+    /// The client has to take something.
+    waits: AtomicBool,
+    /// All was sent, and the end of it.
+    is_through: AtomicBool,
+}
+
+impl Outgoing {
+    /// Sends all that the application writes, and its end. False where the client is gone, or takes
+    /// nothing of the rest, behind an application that has closed, in the time that it is given to
+    /// close.
+    async fn send(&self, ours: &Socket, client: &Socket, server: &Shared) -> bool {
+        let moved = || client.sent_encrypted().unwrap_or(self.sent.load(Relaxed));
+        let copying = self.copy(ours, client);
+        tokio::pin!(copying);
+        loop {
+            let before = moved();
+            if let Ok(through) = timeout(server.config.linger_total, &mut copying).await {
+                self.is_through.store(through, Relaxed);
+                return through;
+            }
+            if self.waits.load(Relaxed) && moved() == before && is_closed(ours) {
+                return false;
+            }
         }
+    }
+
+    async fn copy(&self, ours: &Socket, client: &Socket) -> bool {
+        let mut buffer = BytesMut::with_capacity(4096);
+        // An application that closes over unread bytes shows as an error behind what it wrote.
+        while let Ok(1..) = ours.read_some(&mut buffer).await {
+            self.waits.store(true, Relaxed);
+            if write_all(client, &buffer).await.is_err() {
+                return false;
+            }
+            self.waits.store(false, Relaxed);
+            self.sent.fetch_add(buffer.len() as u64, Relaxed);
+            buffer.clear();
+        }
+        self.waits.store(true, Relaxed);
+        client.shutdown_write().await;
+        true
     }
 }
 
 /// Waits until the application has closed its end, which has ended its writing before: it may
 /// read on after that.
 async fn closed(ours: &Socket) {
-    // A write of nothing fails once the other end is closed, and changes nothing before.
-    while !matches!(ours.try_write(&[]), Err(error) if error.kind() != io::ErrorKind::WouldBlock) {
+    while !is_closed(ours) {
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
+}
+
+/// Whether the application has closed its end, or was told the end of what it reads.
+fn is_closed(ours: &Socket) -> bool {
+    // A write of nothing fails then, and changes nothing before.
+    matches!(ours.try_write(&[]), Err(error) if error.kind() != io::ErrorKind::WouldBlock)
 }
 
 /// Which side of a copy failed.
@@ -233,25 +271,21 @@ enum Side {
     To,
 }
 
-/// Copies to the end; `sent` counts the bytes.
-async fn copy(from: &Socket, to: &Socket, sent: &AtomicU64) -> std::result::Result<(), Side> {
+async fn copy(from: &Socket, to: &Socket) -> std::result::Result<(), Side> {
     // At rest a bridge keeps no buffer beyond this small one.
     let mut buffer = BytesMut::with_capacity(4096);
     while from.read_some(&mut buffer).await.map_err(|_| Side::From)? > 0 {
-        write_all(to, &buffer, sent).await.map_err(|_| Side::To)?;
+        write_all(to, &buffer).await.map_err(|_| Side::To)?;
         buffer.clear();
     }
     Ok(())
 }
 
-async fn write_all(to: &Socket, mut data: &[u8], sent: &AtomicU64) -> io::Result<()> {
+async fn write_all(to: &Socket, mut data: &[u8]) -> io::Result<()> {
     while !data.is_empty() {
         match to.write_some(data).await? {
             0 => return Err(io::ErrorKind::WriteZero.into()),
-            written => {
-                data = &data[written..];
-                sent.fetch_add(written as u64, Relaxed);
-            }
+            written => data = &data[written..],
         }
     }
     to.flush().await

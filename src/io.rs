@@ -285,7 +285,11 @@ impl State {
     ) -> Poll<io::Result<usize>> {
         match &written {
             Poll::Ready(Ok(written)) => self.note_sent(facts, *written),
-            Poll::Pending => self.note_blocked(facts),
+            Poll::Pending => {
+                // An encrypted connection may have sent what it took before.
+                self.note_sent(facts, 0);
+                self.note_blocked(facts);
+            }
             Poll::Ready(Err(_)) => {}
         }
         written

@@ -8,7 +8,7 @@ use std::{
     os::fd::{AsRawFd, OwnedFd, RawFd},
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Waker, ready},
     time::Duration,
 };
 
@@ -278,7 +278,9 @@ impl Socket {
 
     /// Takes the descriptor out of the runtime; an encrypted connection has none to give away.
     pub(crate) fn into_fd(self) -> io::Result<OwnedFd> {
-        Ok(match self.stream {
+        let Self { listed, stream } = self;
+        drop(listed);
+        Ok(match stream {
             Stream::Tcp(tcp) => tcp.into_std()?.into(),
             Stream::Unix(unix) => unix.into_std()?.into(),
             Stream::Tls(_) => return Err(io::ErrorKind::Unsupported.into()),
@@ -287,11 +289,15 @@ impl Socket {
 }
 
 async fn read_encrypted(tls: &Encrypted, buffer: &mut BytesMut) -> io::Result<usize> {
-    let mut space = [0; READ];
-    let mut read = ReadBuf::new(&mut space);
-    poll_fn(|cx| tls.poll_read(cx, &mut read)).await?;
-    buffer.extend_from_slice(read.filled());
-    Ok(read.filled().len())
+    // Within one poll: what waits keeps no space for it.
+    poll_fn(|cx| {
+        let mut space = [0; READ];
+        let mut read = ReadBuf::new(&mut space);
+        ready!(tls.poll_read(cx, &mut read))?;
+        buffer.extend_from_slice(read.filled());
+        Poll::Ready(Ok(read.filled().len()))
+    })
+    .await
 }
 
 fn is_blocked(result: &io::Result<usize>) -> bool {

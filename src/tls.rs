@@ -41,7 +41,10 @@ impl Shared {
     /// The system gives no random numbers.
     pub(crate) fn new(oldest: TlsVersion) -> Result<Self> {
         let tickets = ring::Ticketer::new().map_err(|error| {
-            let message = format!("keys of TLS session tickets cannot be made: {error}");
+            let message = format!(
+                "keys of TLS session tickets cannot be made: {error}; see why the system gives no \
+                 random numbers"
+            );
             Error::new(Kind::Bind, message)
         })?;
         Ok(Self {
@@ -88,7 +91,8 @@ impl Acceptor {
     ///
     /// # Errors
     /// The client does not speak TLS, or nothing that both sides know, or has no certificate
-    /// where it needs one. It has been told by an alert.
+    /// where it needs one. It has been told by an alert, unless it does not read it: the close
+    /// behind it can overtake it.
     pub(crate) async fn accept(&self, wire: Wire) -> io::Result<Encrypted> {
         let wire = Arc::new(wire);
         let acceptor = TlsAcceptor::from(self.current.lock().clone());
@@ -115,7 +119,13 @@ fn load(settings: &Tls, shared: &Shared) -> Result<ServerConfig> {
     config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).to_vec();
     // Stateless tickets alone: a connection that is gone leaves nothing behind.
     config.session_storage = Arc::new(NoServerSessionStorage {});
-    config.ticketer = shared.tickets.clone();
+    if matches!(settings.clients, ClientCertificates::Ignored) {
+        config.ticketer = shared.tickets.clone();
+    } else {
+        // A ticket carries the client's certificate, and resumption judges it no more: neither by
+        // this listener's authorities nor by those of a reload.
+        config.send_tls13_tickets = 0;
+    }
     Ok(config)
 }
 

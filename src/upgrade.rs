@@ -53,6 +53,8 @@ pub(crate) async fn run(
             exchange.set_gone(gone);
             if gone == Gone::TimedOut {
                 socket.reset_on_drop();
+            } else {
+                socket.break_off();
             }
         }
     }

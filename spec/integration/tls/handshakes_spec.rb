@@ -135,6 +135,23 @@ RSpec.describe "TLS handshakes" do
       end
     end
 
+    it "lets in nobody by a session that began where nobody was asked" do
+      bind = [certificates.bind(identity), certificates.bind(identity, verify: "require", ca: ca)]
+      server = serve(bind: bind) { |env| [200, {}, [env["SSL_CLIENT_VERIFY"].to_s]] }
+      open, closed = server.urls
+      [OpenSSL::SSL::TLS1_2_VERSION, OpenSSL::SSL::TLS1_3_VERSION].each do |version|
+        sessions = []
+        keep = { max_version: version, session_cache_mode: OpenSSL::SSL::SSLContext::SESSION_CACHE_CLIENT,
+                 session_new_cb: ->((_, session)) { sessions << session } }
+        expect(connect(open, **keep).write(request_bytes("GET", "/")).read_response.body).to eq("")
+        expect(sessions).not_to be_empty
+        expect do
+          connect(closed, max_version: version, session: sessions.last).write(request_bytes("GET", "/")).read_response
+        end.to raise_error(StandardError)
+      end
+      expect(server.server.stats[:requests]).to eq(2)
+    end
+
     it "says nothing where they are not asked for" do
       expect(asked(serve_tls { |env| [200, {}, [env.keys.grep(/SSL/).join("|")]] }, **as(member))).to eq([])
     end

@@ -69,6 +69,16 @@ RSpec.describe "A hijack over TLS" do
     end
   end
 
+  it "is over when the application has closed and the client takes nothing of what is left for as long as it may linger" do
+    server = serve_hijack(linger_timeout: 0.1, linger_total: 0.3)
+    client = hijack(server, receive_buffer: 4096)
+    io = sockets.pop
+    nil while io.write_nonblock("a" * 100_000, exception: false).is_a?(Integer) || io.wait_writable(0.2)
+    io.close
+    eventually { server.server.stats[:connections].zero? }
+    expect { client.read_until("never") }.to raise_error(RawClient::Truncated, /reset/)
+  end
+
   it "switches protocols behind a 101, raw both ways" do
     server = serve do |_env|
       [101, { "rack.protocol" => "echo" }, ->(stream) { stream.write(stream.read(4).upcase) && stream.close }]
