@@ -41,16 +41,6 @@ RSpec.describe "The end of a hijacked connection" do
         expect(client).to be_eof
       end
 
-      it "loses nothing of it though the client takes it later than it is given to close" do
-        client, io = take_over(given, linger_timeout: 0.01)
-        writer = Thread.new { io.write("y" * 1_000_000) && io.close }
-        taken = 0
-        taken += client.read_bytes(10_000).bytesize while writer.alive?
-        client.offer("unread")
-        taken += client.read_bytes(1000).bytesize while taken < 1_000_000
-        expect(client.read_to_eof).to eq("")
-      end
-
       it "returns from close at once, though the client reads nothing" do
         client, io = take_over(given)
         client.write("unread")
