@@ -173,7 +173,10 @@ async fn bridge(client: Socket, early: Bytes, ours: Socket, server: &Shared) {
             };
             match copied {
                 // The application reads an EOF.
-                Ok(()) => ours.shutdown_write().await,
+                Ok(()) => {
+                    outgoing.is_told.store(true, Relaxed);
+                    ours.shutdown_write().await;
+                }
                 // The application has closed; what was written last must still arrive.
                 Err(Side::To) => drain(&client, false, server).await,
                 Err(Side::From) => {}
@@ -209,6 +212,9 @@ struct Outgoing {
     sent: AtomicU64,
     /// The client has to take something.
     waits: AtomicBool,
+    /// The application was told that the client has ended its side: whether it has closed its own
+    /// cannot be seen any more.
+    is_told: AtomicBool,
     /// All was sent, and the end of it.
     is_through: AtomicBool,
 }
@@ -222,12 +228,15 @@ impl Outgoing {
         let copying = self.copy(ours, client);
         tokio::pin!(copying);
         loop {
-            let before = moved();
+            let (before, was_closed) = (moved(), is_closed(ours));
             if let Ok(through) = timeout(server.config.linger_total, &mut copying).await {
                 self.is_through.store(through, Relaxed);
                 return through;
             }
-            if self.waits.load(Relaxed) && moved() == before && is_closed(ours) {
+            let is_stuck = self.waits.load(Relaxed) && moved() == before;
+            if is_stuck && was_closed && !self.is_told.load(Relaxed) {
+                // The client must not take for the whole what it has got.
+                client.reset_on_drop();
                 return false;
             }
         }
