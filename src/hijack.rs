@@ -6,7 +6,7 @@ use std::{
     os::{fd::OwnedFd, unix::net::UnixStream as StdUnixStream},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -84,16 +84,15 @@ impl Lease {
 
 /// Ends the write direction, then reads until the client ends its own, or for so long.
 pub(crate) async fn linger(socket: Socket, server: &Shared) {
-    drain(&socket, true, server).await;
+    // Side by side: a client may take what is left only when what it sends is taken.
+    let ending = async { tokio::join!(socket.shutdown_write(), drain(&socket, server)) };
+    let _ = timeout(server.config.linger_total, ending).await;
 }
 
-/// Reads and drops what the client still sends; `shutdown`: behind the end of what it is sent.
-async fn drain(socket: &Socket, shutdown: bool, server: &Shared) {
+/// Reads and drops what the client still sends.
+async fn drain(socket: &Socket, server: &Shared) {
     let silence = server.config.linger_timeout;
     let reading = async {
-        if shutdown {
-            socket.shutdown_write().await;
-        }
         let mut space = BytesMut::with_capacity(4096);
         // Ends at an EOF, an error, or a silence.
         while let Ok(Ok(1..)) = timeout(silence, socket.read_some(&mut space)).await {
@@ -167,7 +166,7 @@ async fn bridge(client: Socket, early: Bytes, ours: Socket, server: &Shared) {
     let outgoing = Outgoing::default();
     let copying = async {
         let inward = async {
-            let copied = match write_all(&ours, &early).await {
+            let copied = match ours.send_all(&early).await {
                 Ok(()) => copy(&client, &ours).await,
                 Err(_) => Err(Side::To),
             };
@@ -178,7 +177,7 @@ async fn bridge(client: Socket, early: Bytes, ours: Socket, server: &Shared) {
                     ours.shutdown_write().await;
                 }
                 // The application has closed; what was written last must still arrive.
-                Err(Side::To) => drain(&client, false, server).await,
+                Err(Side::To) => drain(&client, server).await,
                 Err(Side::From) => {}
             }
             !matches!(copied, Err(Side::From))
@@ -192,7 +191,7 @@ async fn bridge(client: Socket, early: Bytes, ours: Socket, server: &Shared) {
             there = &mut outward => if there {
                 tokio::select! {
                     _ = inward => {}
-                    () = closed(&ours) => drain(&client, false, server).await,
+                    () = closed(&ours) => drain(&client, server).await,
                 }
             }
         }
@@ -209,7 +208,6 @@ async fn bridge(client: Socket, early: Bytes, ours: Socket, server: &Shared) {
 /// How far the bytes of an application have come on their way to the client.
 #[derive(Default)]
 struct Outgoing {
-    sent: AtomicU64,
     /// The client has to take something.
     waits: AtomicBool,
     /// The application was told that the client has ended its side: whether it has closed its own
@@ -224,16 +222,15 @@ impl Outgoing {
     /// nothing of the rest, behind an application that has closed, in the time that it is given to
     /// close.
     async fn send(&self, ours: &Socket, client: &Socket, server: &Shared) -> bool {
-        let moved = || client.sent_encrypted().unwrap_or(self.sent.load(Relaxed));
         let copying = self.copy(ours, client);
         tokio::pin!(copying);
         loop {
-            let (before, was_closed) = (moved(), is_closed(ours));
+            let (before, was_closed) = (client.sent(), is_closed(ours));
             if let Ok(through) = timeout(server.config.linger_total, &mut copying).await {
                 self.is_through.store(through, Relaxed);
                 return through;
             }
-            let is_stuck = self.waits.load(Relaxed) && moved() == before;
+            let is_stuck = self.waits.load(Relaxed) && client.sent() == before;
             if is_stuck && was_closed && !self.is_told.load(Relaxed) {
                 // The client must not take for the whole what it has got.
                 client.reset_on_drop();
@@ -247,11 +244,10 @@ impl Outgoing {
         // An application that closes over unread bytes shows as an error behind what it wrote.
         while let Ok(1..) = ours.read_some(&mut buffer).await {
             self.waits.store(true, Relaxed);
-            if write_all(client, &buffer).await.is_err() {
+            if client.send_all(&buffer).await.is_err() {
                 return false;
             }
             self.waits.store(false, Relaxed);
-            self.sent.fetch_add(buffer.len() as u64, Relaxed);
             buffer.clear();
         }
         self.waits.store(true, Relaxed);
@@ -284,18 +280,8 @@ async fn copy(from: &Socket, to: &Socket) -> std::result::Result<(), Side> {
     // At rest a bridge keeps no buffer beyond this small one.
     let mut buffer = BytesMut::with_capacity(4096);
     while from.read_some(&mut buffer).await.map_err(|_| Side::From)? > 0 {
-        write_all(to, &buffer).await.map_err(|_| Side::To)?;
+        to.send_all(&buffer).await.map_err(|_| Side::To)?;
         buffer.clear();
     }
     Ok(())
-}
-
-async fn write_all(to: &Socket, mut data: &[u8]) -> io::Result<()> {
-    while !data.is_empty() {
-        match to.write_some(data).await? {
-            0 => return Err(io::ErrorKind::WriteZero.into()),
-            written => data = &data[written..],
-        }
-    }
-    to.flush().await
 }

@@ -4,6 +4,8 @@
 //! socket itself (for a hijack), word of a client that leaves while hyper does not read, the
 //! room in front of a response's head for a 103, and how long the client has taken nothing.
 
+mod hyper;
+
 use std::{
     future::Future,
     io,
@@ -18,7 +20,6 @@ use std::{
 };
 
 use bytes::{Buf, Bytes, BytesMut};
-use hyper::rt::ReadBufCursor;
 use parking_lot::Mutex;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -284,10 +285,10 @@ impl State {
         written: Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
         match &written {
-            Poll::Ready(Ok(written)) => self.note_sent(facts, *written),
+            Poll::Ready(Ok(_)) => self.note_sent(facts),
             Poll::Pending => {
                 // An encrypted connection may have sent what it took before.
-                self.note_sent(facts, 0);
+                self.note_sent(facts);
                 self.note_blocked(facts);
             }
             Poll::Ready(Err(_)) => {}
@@ -295,11 +296,10 @@ impl State {
         written
     }
 
-    /// Counts `plain` bytes as sent, or of an encrypted connection what the kernel has taken.
-    fn note_sent(&mut self, facts: &Facts, plain: usize) {
+    /// Notes what the kernel has taken.
+    fn note_sent(&mut self, facts: &Facts) {
         let before = facts.sent.load(Relaxed);
-        let encrypted = self.socket.as_ref().and_then(Socket::sent_encrypted);
-        let sent = encrypted.unwrap_or(before + plain as u64);
+        let sent = self.socket.as_ref().map_or(before, Socket::sent);
         facts.sent.store(sent, Relaxed);
         if sent > before
             && let Some(blocked) = &mut self.blocked
@@ -328,7 +328,7 @@ impl State {
         };
         let flushed = Pin::new(socket).poll_flush(cx)?;
         // What an encrypted connection has taken may still be on its way.
-        self.note_sent(facts, 0);
+        self.note_sent(facts);
         if flushed.is_pending() {
             self.note_blocked(facts);
             return Poll::Pending;
@@ -342,88 +342,4 @@ impl State {
 
 fn taken() -> io::Error {
     io::Error::new(io::ErrorKind::NotConnected, "the socket was handed over")
-}
-
-impl hyper::rt::Read for Io {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        mut buf: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
-        let facts = &self.0.facts;
-        let mut state = self.0.state.lock();
-        let state = &mut *state;
-        if !state.prefetched.is_empty() {
-            let length = state.prefetched.len().min(buf.remaining());
-            buf.put_slice(&state.prefetched[..length]);
-            state.prefetched.advance(length);
-            if state.prefetched.is_empty() {
-                state.prefetched = BytesMut::new();
-            }
-            return Poll::Ready(Ok(()));
-        }
-        if facts.eof.load(Relaxed) {
-            return Poll::Ready(Ok(()));
-        }
-        let Some(socket) = &mut state.socket else {
-            return Poll::Ready(Err(taken()));
-        };
-        // The cursor has no safe way to be read into: it is read through this space, whose
-        // size is that of hyper's first read.
-        let mut space = [const { MaybeUninit::uninit() }; 8192];
-        let limit = buf.remaining().min(space.len());
-        let mut filled = ReadBuf::uninit(&mut space[..limit]);
-        match Pin::new(socket).poll_read(cx, &mut filled) {
-            Poll::Ready(Ok(())) if filled.filled().is_empty() => {
-                facts.eof.store(true, Relaxed);
-                Poll::Ready(Ok(()))
-            }
-            Poll::Ready(Ok(())) => {
-                buf.put_slice(filled.filled());
-                Facts::add(&facts.received, filled.filled().len());
-                Poll::Ready(Ok(()))
-            }
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Pending => {
-                state.reader_waits = true;
-                Poll::Pending
-            }
-        }
-    }
-}
-
-impl hyper::rt::Write for Io {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let bufs = [io::IoSlice::new(buf)];
-        self.0.state.lock().poll_write(cx, &self.0.facts, &bufs)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.0.state.lock().poll_write(cx, &self.0.facts, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let facts = &self.0.facts;
-        if !facts.unflushed.load(Relaxed) {
-            return Poll::Ready(Ok(()));
-        }
-        self.0.state.lock().poll_flush(cx, facts)
-    }
-
-    /// Says yes: the connection's task closes the socket in its own way.
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
 }

@@ -6,7 +6,6 @@ use std::{future::poll_fn, pin::Pin, sync::Arc, task::Poll};
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use hyper::server::conn::http1;
-use tokio::io::AsyncWriteExt;
 
 use crate::{
     connection::{Connection, Look, Order, Phase, Takeover},
@@ -229,7 +228,7 @@ where
     .await
 }
 
-async fn take_over(mut socket: Socket, early: Bytes, connection: &Arc<Connection>, permit: Permit) {
+async fn take_over(socket: Socket, early: Bytes, connection: &Arc<Connection>, permit: Permit) {
     let Some((takeover, Some(exchange))) = connection.take_takeover() else {
         return;
     };
@@ -243,8 +242,7 @@ async fn take_over(mut socket: Socket, early: Bytes, connection: &Arc<Connection
             exchange.give_hijacked(hijacked);
         }
         Takeover::Upgrade(head) => {
-            let head = head.to_http1(None);
-            if socket.write_all(&head).await.is_ok() && socket.flush().await.is_ok() {
+            if socket.send_all(&head.to_http1(None)).await.is_ok() {
                 upgrade::run(socket, early, &exchange, connection).await;
             } else {
                 exchange.set_gone(Gone::Reset);
@@ -254,7 +252,7 @@ async fn take_over(mut socket: Socket, early: Bytes, connection: &Arc<Connection
 }
 
 /// Answers where hyper no longer does, and closes.
-async fn refuse(mut socket: Socket, status: StatusCode, server: &Shared) {
+async fn refuse(socket: Socket, status: StatusCode, server: &Shared) {
     Counters::add(&server.counters.refused);
     let (head, body) = Head::error(status);
     let Body::Full(text) = body else { return };
@@ -262,7 +260,7 @@ async fn refuse(mut socket: Socket, status: StatusCode, server: &Shared) {
     answer.extend_from_slice(&text);
     let linger = server.config.linger_timeout;
     // A client that does not take even this is closed all the same.
-    if let Ok(Ok(())) = tokio::time::timeout(linger, socket.write_all(&answer)).await {
+    if let Ok(Ok(())) = tokio::time::timeout(linger, socket.send_all(&answer)).await {
         hijack::linger(socket, server).await;
     }
 }

@@ -7,7 +7,10 @@ use std::{
     net::SocketAddr,
     os::fd::{AsRawFd, OwnedFd, RawFd},
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     task::{Context, Poll, Waker, ready},
     time::Duration,
 };
@@ -30,6 +33,8 @@ pub(crate) struct Socket {
     /// Before the stream: the number may belong to somebody else right after the close.
     listed: Option<Listed>,
     stream: Stream,
+    /// Bytes that the kernel has taken; of an encrypted connection its wire counts them.
+    sent: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -64,18 +69,20 @@ pub enum Address {
 }
 
 impl Socket {
-    pub(crate) fn tcp(stream: TcpStream) -> Self {
+    fn new(stream: Stream) -> Self {
         Self {
             listed: None,
-            stream: Stream::Tcp(stream),
+            stream,
+            sent: AtomicU64::new(0),
         }
     }
 
+    pub(crate) fn tcp(stream: TcpStream) -> Self {
+        Self::new(Stream::Tcp(stream))
+    }
+
     pub(crate) fn unix(stream: UnixStream) -> Self {
-        Self {
-            listed: None,
-            stream: Stream::Unix(stream),
-        }
+        Self::new(Stream::Unix(stream))
     }
 
     /// Has a forked child close its copy of the descriptor.
@@ -92,10 +99,7 @@ impl Socket {
             return Err(io::ErrorKind::Unsupported.into());
         };
         let encrypted = acceptor.accept(Wire::new(tcp, self.listed)).await?;
-        Ok(Self {
-            stream: Stream::Tls(Box::new(encrypted)),
-            listed: None,
-        })
+        Ok(Self::new(Stream::Tls(Box::new(encrypted))))
     }
 
     /// Whether it is a TCP connection as the kernel has it.
@@ -136,13 +140,17 @@ impl Socket {
         }
     }
 
-    /// Bytes that the kernel has taken of an encrypted connection; `None`: what a write has taken
-    /// the kernel has.
-    pub(crate) fn sent_encrypted(&self) -> Option<u64> {
+    /// Bytes that the kernel has taken, encrypted ones where it encrypts: which may be more than
+    /// writes have returned, or less.
+    pub(crate) fn sent(&self) -> u64 {
         match &self.stream {
-            Stream::Tls(tls) => Some(tls.sent()),
-            Stream::Tcp(_) | Stream::Unix(_) => None,
+            Stream::Tls(tls) => tls.sent(),
+            Stream::Tcp(_) | Stream::Unix(_) => self.sent.load(Relaxed),
         }
+    }
+
+    fn count(&self, written: io::Result<usize>) -> io::Result<usize> {
+        written.inspect(|written| _ = self.sent.fetch_add(*written as u64, Relaxed))
     }
 
     /// Has the kernel send a reset instead of a FIN when the socket is dropped: what a client
@@ -165,6 +173,11 @@ impl Socket {
 
     /// Ends the write direction behind all that was written: the peer reads an EOF.
     pub(crate) async fn shutdown_write(&self) {
+        // The end of an encrypted connection is bytes too: those that wait for the client are not to
+        // hold it up.
+        if self.is_encrypted() {
+            self.unlimit_unsent();
+        }
         // The peer may have ended the connection first; there is nothing left to tell it.
         let _ = match &self.stream {
             Stream::Tls(tls) => poll_fn(|cx| tls.poll_shutdown(cx)).await,
@@ -190,9 +203,21 @@ impl Socket {
         }
     }
 
-    /// Writes what the kernel takes, or waits for its room. [`Socket::flush`] belongs behind the
-    /// last write.
-    pub(crate) async fn write_some(&self, data: &[u8]) -> io::Result<usize> {
+    /// Writes all, and waits until the kernel has it.
+    pub(crate) async fn send_all(&self, mut data: &[u8]) -> io::Result<()> {
+        while !data.is_empty() {
+            match self.write_some(data).await? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                written => data = &data[written..],
+            }
+        }
+        match &self.stream {
+            Stream::Tls(tls) => poll_fn(|cx| tls.poll_flush(cx)).await,
+            Stream::Tcp(_) | Stream::Unix(_) => Ok(()),
+        }
+    }
+
+    async fn write_some(&self, data: &[u8]) -> io::Result<usize> {
         loop {
             let written = match &self.stream {
                 Stream::Tls(tls) => return poll_fn(|cx| tls.poll_write(cx, data)).await,
@@ -202,14 +227,6 @@ impl Socket {
                 return written;
             }
             self.ready(Interest::WRITABLE).await?;
-        }
-    }
-
-    /// Waits until the kernel has all that was written.
-    pub(crate) async fn flush(&self) -> io::Result<()> {
-        match &self.stream {
-            Stream::Tls(tls) => poll_fn(|cx| tls.poll_flush(cx)).await,
-            Stream::Tcp(_) | Stream::Unix(_) => Ok(()),
         }
     }
 
@@ -225,11 +242,12 @@ impl Socket {
         matches!(self.as_socket().peek(&mut space), Ok(0))
     }
 
-    /// Writes what the kernel takes now.
+    /// Writes what there is room for now. [`Socket::send_all`] belongs behind it, for what an
+    /// encrypted connection has taken and the kernel has not.
     pub(crate) fn try_write(&self, data: &[u8]) -> io::Result<usize> {
         match &self.stream {
-            Stream::Tcp(tcp) => tcp.try_write(data),
-            Stream::Unix(unix) => unix.try_write(data),
+            Stream::Tcp(tcp) => self.count(tcp.try_write(data)),
+            Stream::Unix(unix) => self.count(unix.try_write(data)),
             Stream::Tls(tls) => {
                 let mut cx = Context::from_waker(Waker::noop());
                 match tls.poll_write(&mut cx, data) {
@@ -278,7 +296,7 @@ impl Socket {
 
     /// Takes the descriptor out of the runtime; an encrypted connection has none to give away.
     pub(crate) fn into_fd(self) -> io::Result<OwnedFd> {
-        let Self { listed, stream } = self;
+        let Self { listed, stream, .. } = self;
         drop(listed);
         Ok(match stream {
             Stream::Tcp(tcp) => tcp.into_std()?.into(),
@@ -317,7 +335,7 @@ impl AsRawFd for Socket {
 /// Applies one method of the traits to whichever socket it is.
 macro_rules! delegate {
     ($self:ident, $method:ident($($argument:expr),*)) => {
-        match &mut $self.get_mut().stream {
+        match &mut $self.stream {
             Stream::Tcp(tcp) => Pin::new(tcp).$method($($argument),*),
             Stream::Unix(unix) => Pin::new(unix).$method($($argument),*),
             Stream::Tls(tls) => Pin::new(tls.get_mut()).$method($($argument),*),
@@ -331,7 +349,8 @@ impl AsyncRead for Socket {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        delegate!(self, poll_read(cx, buf))
+        let this = self.get_mut();
+        delegate!(this, poll_read(cx, buf))
     }
 }
 
@@ -341,7 +360,9 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        delegate!(self, poll_write(cx, buf))
+        let this = self.get_mut();
+        let written = delegate!(this, poll_write(cx, buf));
+        written.map(|written| this.count(written))
     }
 
     fn poll_write_vectored(
@@ -349,7 +370,9 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        delegate!(self, poll_write_vectored(cx, bufs))
+        let this = self.get_mut();
+        let written = delegate!(this, poll_write_vectored(cx, bufs));
+        written.map(|written| this.count(written))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -357,10 +380,12 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        delegate!(self, poll_flush(cx))
+        let this = self.get_mut();
+        delegate!(this, poll_flush(cx))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        delegate!(self, poll_shutdown(cx))
+        let this = self.get_mut();
+        delegate!(this, poll_shutdown(cx))
     }
 }

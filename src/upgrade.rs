@@ -4,12 +4,15 @@
 use std::{io, sync::Arc, time::Duration};
 
 use bytes::{Buf, Bytes, BytesMut};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 
 use crate::{
     config::RATE_GRACE, connection::Connection, exchange::Inner, hijack, inbox::Inbox,
     outbox::Taken, socket::Socket, stream::Gone,
 };
+
+/// How often a client that does not take all at once is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Why copying ended before both sides had what they wanted.
 enum Broken {
@@ -84,7 +87,12 @@ async fn outward(exchange: &Inner, to: &Socket) -> Result<(), Broken> {
     loop {
         match std::future::poll_fn(|cx| exchange.outbox.poll_take(cx)).await {
             Taken::Data(data) => send(data, exchange, to).await?,
-            Taken::Finished => return finish(exchange, to).await,
+            Taken::Finished => {
+                // All is with the kernel, and the close comes behind it in any case.
+                let limit = exchange.server.config.linger_timeout;
+                let _ = timeout(limit, to.shutdown_write()).await;
+                return Ok(());
+            }
             Taken::Aborted => {
                 let gone = exchange.outbox.gone();
                 return Err(gone.map_or(Broken::Aborted, Broken::Gone));
@@ -93,81 +101,45 @@ async fn outward(exchange: &Inner, to: &Socket) -> Result<(), Broken> {
     }
 }
 
-/// Ends the write direction, which may have to wait for a client that has not taken all.
-async fn finish(exchange: &Inner, to: &Socket) -> Result<(), Broken> {
-    let Some(limit) = exchange.write_timeout() else {
-        to.shutdown_write().await;
-        return Ok(());
-    };
-    timeout(limit, to.shutdown_write())
-        .await
-        .map_err(|_| Broken::Gone(Gone::TimedOut))
-}
-
 /// Sends `data` to a client that takes it neither too late nor too slowly. What the kernel has
 /// room for at once does not count as taken.
 async fn send(mut data: Bytes, exchange: &Inner, to: &Socket) -> Result<(), Broken> {
-    let written = |written: io::Result<usize>| match written {
-        Ok(written @ 1..) => Ok(written),
-        _ => Err(Broken::Gone(Gone::Reset)),
-    };
+    let reset = |_| Broken::Gone(Gone::Reset);
     while data.has_remaining() {
         match to.try_write(&data) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-            result => data.advance(written(result)?),
+            written => data.advance(written.map_err(reset)?),
         }
     }
+    let sending = to.send_all(&data);
+    tokio::pin!(sending);
     let began = Instant::now();
-    let length = data.len();
-    let before = to.sent_encrypted();
-    let taken = |left: usize| match (to.sent_encrypted(), before) {
-        (Some(sent), Some(before)) => sent - before,
-        _ => (length - left) as u64,
-    };
-    let (mut seen, mut progress) = (0, began);
-    let mut flushed = !to.is_encrypted();
-    while data.has_remaining() || !flushed {
-        let now = Instant::now();
-        let deadline = exchange.write_timeout().map(|timeout| progress + timeout);
+    let before = to.sent();
+    let (mut seen, mut progress) = (before, began);
+    loop {
+        let limit = exchange.write_timeout();
         let rate = exchange.server.config.min_write_rate;
-        let look = (began + RATE_GRACE).max(now + Duration::from_secs(1));
-        let look = [deadline, rate.map(|_| look)].into_iter().flatten().min();
-        let step = async {
-            if data.has_remaining() {
-                to.write_some(&data).await.map(Some)
-            } else {
-                to.flush().await.map(|()| None)
-            }
-        };
-        let step = match look {
-            None => Some(step.await),
-            // Late: whether too late is seen below.
-            Some(look) => timeout_at(look, step).await.ok(),
-        };
-        match step.transpose() {
-            Ok(Some(Some(accepted))) => data.advance(written(Ok(accepted))?),
-            Ok(Some(None)) => flushed = true,
-            Ok(None) => {}
-            Err(_) => return Err(Broken::Gone(Gone::Reset)),
+        if limit.is_none() && rate.is_none() {
+            return sending.await.map_err(reset);
+        }
+        let look = limit.map_or(LOOK_EVERY, |limit| limit.min(LOOK_EVERY));
+        if let Ok(sent) = timeout(look, &mut sending).await {
+            return sent.map_err(reset);
         }
         let now = Instant::now();
-        let taken = taken(data.len());
-        if taken > seen {
-            (seen, progress) = (taken, now);
+        if to.sent() > seen {
+            (seen, progress) = (to.sent(), now);
         }
-        let late = exchange
-            .write_timeout()
-            .is_some_and(|timeout| now >= progress + timeout);
+        let late = limit.is_some_and(|limit| now - progress >= limit);
         let elapsed = now - began;
         let slow = rate.is_some_and(|rate| {
-            elapsed >= RATE_GRACE && (taken as f64) < rate as f64 * elapsed.as_secs_f64()
+            let taken = (seen - before) as f64;
+            elapsed >= RATE_GRACE && taken < rate as f64 * elapsed.as_secs_f64()
         });
-        // What has just been through is not late.
-        if (late || slow) && (data.has_remaining() || !flushed) {
+        if late || slow {
             return Err(Broken::Gone(Gone::TimedOut));
         }
     }
-    Ok(())
 }
 
 /// Feeds the inbox; a FIN is its end, and no end of the connection (contract: an EOF).

@@ -6,9 +6,6 @@ require "support/message_bus/examples"
 
 # The same examples as without TLS.
 RSpec.describe "Over TLS" do
-  let(:certificates) { Certificates.new(temporary_folder) }
-  let(:place) { certificates.bind(certificates.issue("server")) }
-
   describe "ActionCable" do
     before(:context) do
       @folder = Dir.mktmpdir("spec")
@@ -31,11 +28,8 @@ RSpec.describe "Over TLS" do
   end
 
   describe "MessageBus" do
+    include OverTls
     include MessageBusHelper
-
-    def server_settings
-      { bind: place }
-    end
 
     it_behaves_like "MessageBus"
   end
