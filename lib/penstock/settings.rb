@@ -46,7 +46,8 @@ module Penstock
     def binds
       places = @parsed
       places = [Bind.default(port, development: environment == "development", backlog: backlog)] if places.empty?
-      places.flat_map(&:resolve).uniq(&:to_s)
+      # Of port 0 each place is a port of its own.
+      places.flat_map(&:resolve).uniq { |place| place.port&.zero? ? place : place.to_s }
     end
   end
 end

@@ -85,6 +85,12 @@ RSpec.describe Penstock::Settings do
       expect(binds.map(&:to_s) - ["tcp://[::1]:80"]).to eq %w[tcp://127.0.0.1:80 unix:///a]
     end
 
+    it "is a port of its own for each place of port 0 that differs" do
+      ports = %w[tcp://127.0.0.1:0 tcp://127.0.0.1:0 ssl://127.0.0.1:0?cert=a&key=b ssl://127.0.0.1:0?cert=c&key=d]
+      expect(described_class.new(bind: ports).binds.map { |bind| bind.certificates&.flatten&.map { |path| File.basename(path) } })
+        .to eq [nil, %w[a b], %w[c d]]
+    end
+
     it "is looked at before the server starts" do
       expect { described_class.new(bind: "localhost:1") }.to raise_error(Penstock::ConfigurationError, /write it as tcp:/)
     end
