@@ -79,8 +79,10 @@ class MessageBusApp
 
   private
 
-  # MessageBus itself gives its subscribing thread a tenth of a second, and loses what is published before that is there.
+  # MessageBus itself gives its subscribing thread a tenth of a second, and loses what is published before that is there. And
+  # its timer, by which it delivers, can miss a wake-up between its look at the jobs and its sleep: it sleeps shortly here.
   def await_subscription
+    bus.timer.every(0.1) { nil }
     eventually { bus.backend_instance.subscribed }
   end
 
