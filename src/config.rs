@@ -16,6 +16,8 @@ pub struct Config {
     pub tls_handshake_timeout: Option<Duration>,
     /// Oldest version of TLS that is spoken.
     pub tls_min_version: TlsVersion,
+    /// The protocols that TLS offers (RFC 7301), best first.
+    pub alpn: Vec<String>,
     /// Longest silence of a fresh connection before its first byte.
     pub first_byte_timeout: Option<Duration>,
     /// Longest time from the first byte of a head to its end.
@@ -61,6 +63,8 @@ pub struct Config {
     pub queue_size: usize,
     /// Longest wait of an exchange for a thread.
     pub queue_timeout: Option<Duration>,
+    /// HTTP/2.
+    pub http2: Http2,
     /// Which methods are served.
     pub methods: Methods,
     /// Where the server's log goes; `None`: standard error.
@@ -72,6 +76,29 @@ pub struct Config {
     /// Gives memory that the allocator keeps for later back to the system. Called on a thread
     /// that may block, after many connections have become idle; `None`: never.
     pub release_memory: Option<fn()>,
+}
+
+/// HTTP/2 and its limits.
+#[derive(Clone, Debug)]
+pub struct Http2 {
+    /// Whether it is spoken.
+    pub enabled: bool,
+    /// Whether an extended CONNECT is taken for an upgrade to WebSocket (RFC 8441).
+    pub extended_connect: bool,
+    /// Most open streams of a connection.
+    pub max_streams: u32,
+    /// Receive window of a stream in bytes.
+    pub stream_window: u32,
+    /// Receive window of a connection in bytes.
+    pub connection_window: u32,
+    /// Silence of a connection with open streams after which a PING is sent.
+    pub ping_interval: Option<Duration>,
+    /// Longest silence after a PING.
+    pub ping_timeout: Duration,
+    /// Most streams that the client has reset and that were not accepted yet.
+    pub max_pending_resets: usize,
+    /// Most streams that were reset for the client's own errors.
+    pub max_local_resets: usize,
 }
 
 /// The time in which a slow transfer is forgiven before its rate is looked at.

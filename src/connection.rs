@@ -5,7 +5,6 @@ mod phase;
 use std::{
     sync::Arc,
     task::{Context, Waker},
-    time::Duration,
 };
 
 use http::StatusCode;
@@ -15,14 +14,14 @@ use tokio::time::Instant;
 pub(crate) use self::phase::{Look, Order, Phase, Takeover};
 use crate::{
     exchange::Inner,
+    http1::Report,
     io,
-    outgoing::Report,
+    progress::Progress,
     response::Head,
     server::Shared,
     socket::{Address, Security},
     stats::Counters,
     stream::Gone,
-    wakeups::Wakeups,
 };
 
 /// A client connection.
@@ -42,8 +41,8 @@ pub(crate) struct State {
     pub(crate) since: Instant,
     /// Bytes received when the phase began.
     pub(crate) received_before: u64,
-    /// Bytes received when that number was last seen to grow, and when that was.
-    pub(crate) heard: (u64, Instant),
+    /// Of the body that is received before the application is called.
+    pub(crate) body: Progress,
     pub(crate) current: Option<Arc<Inner>>,
     takeover: Option<Takeover>,
     /// The task of the connection.
@@ -74,7 +73,7 @@ impl Connection {
             phase: Phase::Fresh,
             since: Instant::now(),
             received_before: 0,
-            heard: (0, Instant::now()),
+            body: Progress::new(0, Instant::now()),
             current: None,
             takeover: None,
             waker: None,
@@ -100,6 +99,11 @@ impl Connection {
     /// Enters a phase.
     pub(crate) fn enter(&self, phase: Phase) {
         self.state.lock().enter(phase, &self.io, Instant::now());
+    }
+
+    /// When the phase began.
+    pub(crate) fn phase_since(&self) -> Instant {
+        self.state.lock().since
     }
 
     /// hyper's state is gone until the client speaks.
@@ -155,12 +159,14 @@ impl Connection {
     }
 
     /// The response is through, or broken off.
-    pub(crate) fn response_done(&self, report: &mut Report, sent: u64, complete: bool) {
+    pub(crate) fn response_done(
+        &self,
+        report: &mut Report,
+        exchange: Option<Arc<Inner>>,
+        sent: u64,
+        complete: bool,
+    ) {
         let mut state = self.state.lock();
-        let gone = report
-            .exchange
-            .as_ref()
-            .and_then(|exchange| exchange.outbox.gone());
         // Dropped outside of the lock, which its body's end takes.
         let _current = state.current.take();
         state.fin_is_gone = false;
@@ -170,24 +176,11 @@ impl Connection {
             state.enter(Phase::Idle, &self.io, Instant::now());
         }
         drop(state);
-        if let Some(exchange) = &report.exchange {
-            if !complete {
-                // hyper lost the connection while it was writing.
-                exchange.set_gone(Gone::Reset);
-            } else if !exchange.streams() {
-                // Nobody else ends the stream of a response that was whole. Its reader is the
-                // task that runs.
-                exchange.outbox.forget_reader();
-                exchange.outbox.finish();
-            }
-        }
-        let left = !complete && gone != Some(Gone::Stopped);
-        let status = Some(if left { 499 } else { report.status });
-        if let Some(exchange) = &report.exchange {
-            exchange.log_access(status, sent);
+        if let Some(exchange) = exchange {
+            exchange.response_done(report.status, sent, complete);
         } else if let Some(entry) = report.access.take() {
-            let line = entry.line(status, sent, Duration::ZERO, Duration::ZERO);
-            self.server.log.access(line);
+            let status = if complete { report.status } else { 499 };
+            entry.write(status, sent, &self.server.log);
         }
     }
 
@@ -226,14 +219,14 @@ impl Connection {
     }
 
     /// Has the task of the connection send an interim response.
-    pub(crate) fn send_interim(&self, head: Vec<u8>, wakeups: &Wakeups) {
+    pub(crate) fn send_interim(&self, head: &[u8]) {
         let waker = {
             let mut state = self.state.lock();
-            state.interim.extend_from_slice(&head);
+            state.interim.extend_from_slice(head);
             state.waker.clone()
         };
         if let Some(waker) = waker {
-            wakeups.wake(waker);
+            self.server.wakeups.wake(waker);
         }
     }
 
@@ -364,5 +357,6 @@ impl State {
         self.phase = phase;
         self.since = now;
         self.received_before = io.received();
+        self.body = Progress::new(self.received_before, now);
     }
 }

@@ -11,8 +11,8 @@ use http::StatusCode;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::{
-    config::RATE_GRACE,
     connection::{Connection, Phase},
+    progress::earlier,
 };
 
 /// How long a connection is idle before hyper's state, and with it some 10 KB, is let go.
@@ -46,7 +46,7 @@ impl Connection {
         };
         self.io
             .stalled(now, write_timeout, config.min_write_rate)
-            .map_err(|()| Expired::Stalled)
+            .map_err(|_| Expired::Stalled)
     }
 
     /// When to look at the time-outs again.
@@ -56,41 +56,29 @@ impl Connection {
     pub(crate) fn next_deadline(&self, now: Instant) -> Result<Option<Instant>, Expired> {
         let config = &self.server.config;
         let received = self.io.received();
-        let (phase, since, received_before, resting, heard) = {
+        let (phase, since, resting, body) = {
             let mut state = self.state.lock();
             // A client that still reads the last response is not idle.
             if state.phase == Phase::Idle && !self.io.is_flushed() {
                 state.since = now;
             }
-            if state.heard.0 != received {
-                state.heard = (received, now);
-            }
-            (
-                state.phase,
-                state.since,
-                state.received_before,
-                state.resting,
-                state.heard.1,
-            )
+            state.body.note(received, now);
+            (state.phase, state.since, state.resting, state.body)
         };
         let stalled = self.stalled(now)?;
-        let (timeout, expired, from) = match phase {
-            Phase::Fresh => (config.first_byte_timeout, Expired::Silently, since),
-            Phase::Idle => (config.keep_alive_timeout, Expired::Silently, since),
-            Phase::Head => (
-                config.header_timeout,
-                Expired::With(StatusCode::REQUEST_TIMEOUT),
-                since,
-            ),
-            Phase::Body => (
-                config.body_timeout,
-                Expired::With(StatusCode::REQUEST_TIMEOUT),
-                since.max(heard),
-            ),
-            Phase::Queued => (config.queue_timeout, Expired::InQueue, since),
+        let late = Expired::With(StatusCode::REQUEST_TIMEOUT);
+        let (timeout, expired) = match phase {
+            Phase::Fresh => (config.first_byte_timeout, Expired::Silently),
+            Phase::Idle => (config.keep_alive_timeout, Expired::Silently),
+            Phase::Head => (config.header_timeout, late),
+            Phase::Body => {
+                let next = body.check(now, config.body_timeout, config.min_body_rate);
+                return Ok(earliest(next.map_err(|_| late)?, stalled));
+            }
+            Phase::Queued => (config.queue_timeout, Expired::InQueue),
             Phase::Busy | Phase::Upload => return Ok(stalled),
         };
-        let mut deadline = timeout.map(|timeout| from + timeout);
+        let mut deadline = timeout.map(|timeout| since + timeout);
         if deadline.is_some_and(|deadline| now >= deadline) {
             return Err(expired);
         }
@@ -99,28 +87,14 @@ impl Connection {
             if now >= rest && self.io.is_flushed() {
                 return Err(Expired::Idle);
             }
-            deadline = Some(deadline.map_or(rest, |deadline| deadline.min(rest)));
+            deadline = Some(earlier(deadline, rest));
         }
-        if phase == Phase::Body
-            && let Some(rate) = config.min_body_rate
-        {
-            let elapsed = now - since;
-            let received = received - received_before;
-            if elapsed >= RATE_GRACE && (received as f64) < rate as f64 * elapsed.as_secs_f64() {
-                return Err(expired);
-            }
-            let look = if elapsed < RATE_GRACE {
-                since + RATE_GRACE
-            } else {
-                now + Duration::from_secs(1)
-            };
-            deadline = Some(deadline.map_or(look, |deadline| deadline.min(look)));
-        }
-        Ok(match (deadline, stalled) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        })
+        Ok(earliest(deadline, stalled))
     }
+}
+
+fn earliest(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    b.map_or(a, |b| Some(earlier(a, b)))
 }
 
 /// One timer for every time-out of a connection. It is armed for the earliest deadline and
@@ -132,11 +106,19 @@ pub(crate) struct Timer {
 }
 
 impl Timer {
-    /// Ready when a time-out has struck.
+    /// Ready when a time-out of `connection` has struck.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, connection: &Connection) -> Poll<Expired> {
+        self.poll_with(cx, |now| connection.next_deadline(now))
+    }
+
+    /// Ready when one of those has struck of which `next_deadline` tells.
+    pub(crate) fn poll_with<E>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut next_deadline: impl FnMut(Instant) -> Result<Option<Instant>, E>,
+    ) -> Poll<E> {
         loop {
-            let now = Instant::now();
-            let deadline = match connection.next_deadline(now) {
+            let deadline = match next_deadline(Instant::now()) {
                 Ok(deadline) => deadline,
                 Err(expired) => return Poll::Ready(expired),
             };

@@ -17,9 +17,10 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Version};
 
-pub(crate) use self::inner::Inner;
 use self::inner::{Answer, Hijack, Stage};
+pub(crate) use self::inner::{Inner, Reply};
 use crate::{
+    connection::Connection,
     error::{Error, Kind, Result},
     hijack::Hijacked,
     input::Input,
@@ -45,7 +46,7 @@ impl Exchange {
         state.stage = Stage::Claimed;
         state.claimed = Some(Instant::now());
         drop(state);
-        self.inner.connection.claimed();
+        self.inner.carrier.claimed();
         true
     }
 
@@ -64,25 +65,29 @@ impl Exchange {
         std::mem::replace(&mut self.inner.state.lock().input, Input::Empty)
     }
 
+    fn connection(&self) -> &Connection {
+        self.inner.carrier.connection()
+    }
+
     /// The client's address.
     pub fn peer(&self) -> Address {
-        self.inner.connection.peer
+        self.connection().peer
     }
 
     /// The address at which the client was received.
     pub fn local(&self) -> Address {
-        self.inner.connection.local
+        self.connection().local
     }
 
     /// Whether the connection is encrypted.
     pub fn is_secure(&self) -> bool {
-        self.inner.connection.security.is_some()
+        self.connection().security.is_some()
     }
 
     /// The certificate of the client in DER, which was verified: `Some(None)` where it has none,
     /// and `None` where it was not asked for.
     pub fn client_verified(&self) -> Option<Option<&[u8]>> {
-        let security = self.inner.connection.security.as_ref()?;
+        let security = self.connection().security.as_ref()?;
         let asked = security.asks_for_certificate;
         asked.then_some(security.client_certificate.as_deref())
     }
@@ -94,7 +99,7 @@ impl Exchange {
 
     /// Whether interim responses can reach the client: HTTP/1.0 has none.
     pub fn allows_interim(&self) -> bool {
-        self.inner.version == Version::HTTP_11
+        self.inner.version != Version::HTTP_10
     }
 
     /// Whether the request is a HEAD, whose response has no body.
@@ -118,7 +123,8 @@ impl Exchange {
         if state.streams {
             self.inner.outbox.open();
         }
-        if head.status == StatusCode::SWITCHING_PROTOCOLS {
+        // A stream of HTTP/2 goes on as it is.
+        if head.status == StatusCode::SWITCHING_PROTOCOLS && self.inner.version != Version::HTTP_2 {
             // Now, since the application may read before the I/O thread has seen the answer.
             self.inner.reader.switch();
         }
@@ -150,10 +156,9 @@ impl Exchange {
     /// Sends a 103 with `fields`, before there is an answer; else nothing.
     pub fn early_hints<'a>(&self, fields: impl Iterator<Item = (&'a [u8], &'a [u8])>) {
         if self.allows_interim() && !self.is_answered() && !self.is_hijacked() {
-            let head = response::early_hints(fields);
             self.inner
-                .connection
-                .send_interim(head, &self.inner.server.wakeups);
+                .carrier
+                .send_interim(response::early_hints(fields));
         }
     }
 
@@ -232,7 +237,7 @@ impl Exchange {
     /// Sets how long a client may take nothing before the stream is given up; `None`: for ever.
     pub fn set_write_timeout(&self, timeout: Option<Duration>) {
         self.inner.state.lock().write_timeout = Some(timeout);
-        self.inner.connection.look_again();
+        self.inner.carrier.look_again();
     }
 
     /// Asks for the socket. The request body must have been read to its end.

@@ -136,28 +136,43 @@ pub(crate) fn give(
             lease,
         });
     }
-    let (ours, theirs) = StdUnixStream::pair().map_err(failed)?;
-    ours.set_nonblocking(true).map_err(failed)?;
-    let mut ours = Socket::unix(UnixStream::from_std(ours).map_err(failed)?);
-    ours.list_in(&server.fds);
+    let (ours, hijacked) = pair(server, peer, local)?;
     let task_server = server.clone();
     tokio::spawn(async move {
         let _permit = permit;
         bridge(socket, early, ours, &task_server).await;
     });
+    Ok(hijacked)
+}
+
+/// The two ends of a pair: the server's, and what the application gets.
+///
+/// # Errors
+/// The system has no more descriptors.
+pub(crate) fn pair(
+    server: &Arc<Shared>,
+    peer: Address,
+    local: Address,
+) -> Result<(Socket, Hijacked)> {
+    let failed = |error| Error::io("the socket cannot be handed over", error);
+    let (ours, theirs) = StdUnixStream::pair().map_err(failed)?;
+    ours.set_nonblocking(true).map_err(failed)?;
+    let mut ours = Socket::unix(UnixStream::from_std(ours).map_err(failed)?);
+    ours.list_in(&server.fds);
     let kind = SocketKind::Pair;
     let lease = Lease {
         server: server.clone(),
         kind,
         _permit: None,
     };
-    Ok(Hijacked {
+    let hijacked = Hijacked {
         fd: theirs.into(),
         kind,
         peer,
         local,
         lease,
-    })
+    };
+    Ok((ours, hijacked))
 }
 
 /// Copies between the client and the application's pair until both directions have ended.
@@ -265,7 +280,7 @@ async fn closed(ours: &Socket) {
 }
 
 /// Whether the application has closed its end, or was told the end of what it reads.
-fn is_closed(ours: &Socket) -> bool {
+pub(crate) fn is_closed(ours: &Socket) -> bool {
     // A write of nothing fails then, and changes nothing before.
     matches!(ours.try_write(&[]), Err(error) if error.kind() != io::ErrorKind::WouldBlock)
 }

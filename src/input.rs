@@ -76,6 +76,15 @@ impl Limits {
         }
     }
 
+    fn none() -> Self {
+        Self {
+            max: None,
+            max_trailers: usize::MAX,
+            min_rate: None,
+            silence: None,
+        }
+    }
+
     /// Whether `received` bytes are more than is allowed.
     pub(crate) fn is_exceeded_by(&self, received: u64) -> bool {
         self.max.is_some_and(|max| received > max)
@@ -129,6 +138,18 @@ impl BodyReader {
             live: AtomicBool::new(true),
             limits,
         }
+    }
+
+    /// What the client of an extended CONNECT sends, for which there is no limit.
+    pub(crate) fn tunnel(body: RequestBody) -> Self {
+        let reader = Self::ended(Limits::none());
+        {
+            let mut state = reader.state.lock();
+            state.source = Source::Body(body);
+            state.complete = false;
+        }
+        reader.live.store(true, Ordering::Relaxed);
+        reader
     }
 
     /// A body that has ended, which a protocol switch may replace.
@@ -265,6 +286,14 @@ impl BodyReader {
             return Err(state.fail(Kind::TimedOut, "the client sends its body too slowly"));
         }
         Ok(())
+    }
+
+    /// Takes the body out of the application's hands; `None`: it has ended.
+    pub(crate) fn take_body(&self) -> Option<RequestBody> {
+        match self.state.lock().end_source() {
+            Source::Body(body) => Some(body),
+            Source::Raw(_) | Source::Ended => None,
+        }
     }
 
     /// Whether the client has sent all of its body: else something may still be on its way.

@@ -4,6 +4,7 @@
 //! socket itself (for a hijack), word of a client that leaves while hyper does not read, the
 //! room in front of a response's head for a 103, and how long the client has taken nothing.
 
+mod http2;
 mod hyper;
 
 use std::{
@@ -26,7 +27,10 @@ use tokio::{
     time::{Instant, Sleep},
 };
 
-use crate::{config::RATE_GRACE, socket::Socket};
+use crate::{
+    progress::{Progress, Stalled},
+    socket::Socket,
+};
 
 /// How much is read ahead while a response is under way, in bytes. A FIN behind more than this
 /// shows only when the next request is read.
@@ -75,17 +79,10 @@ struct State {
     reader_waits: bool,
     /// Interim responses that go out before the next head.
     interim: BytesMut,
-    blocked: Option<Blocked>,
+    /// Since when the client has not taken all that waits for it.
+    blocked: Option<Progress>,
     /// The next look for an error, where no more is read ahead.
     probe: Option<Pin<Box<Sleep>>>,
-}
-
-/// A time in which the client has not taken all that waits for it.
-#[derive(Clone, Copy, Debug)]
-struct Blocked {
-    began: Instant,
-    sent_before: u64,
-    progress: Instant,
 }
 
 /// What the watch saw of the client.
@@ -96,6 +93,20 @@ pub(crate) enum Sign {
     /// The connection is broken.
     Reset,
 }
+
+/// What the first bytes of a connection tell of its protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Opening {
+    /// Too few have come.
+    Unclear,
+    /// The preface of HTTP/2.
+    Http2,
+    /// Anything else.
+    Other,
+}
+
+/// RFC 9113 section 3.4.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 impl Shared {
     pub(crate) fn new(socket: Socket) -> Self {
@@ -187,6 +198,19 @@ impl Shared {
         !self.state.lock().prefetched.is_empty()
     }
 
+    /// What the bytes that were read ahead tell, where they are the connection's first.
+    pub(crate) fn opening(&self) -> Opening {
+        let state = self.state.lock();
+        let first = &state.prefetched[..];
+        if first.starts_with(PREFACE) {
+            Opening::Http2
+        } else if PREFACE.starts_with(first) {
+            Opening::Unclear
+        } else {
+            Opening::Other
+        }
+    }
+
     /// Puts bytes back in front of what hyper reads next.
     pub(crate) fn unread(&self, bytes: &[u8]) {
         if bytes.is_empty() {
@@ -208,35 +232,20 @@ impl Shared {
         }
     }
 
-    /// Whether the client has taken nothing for `timeout`, or after a grace less than
-    /// `min_rate` bytes a second; else when to look again (`None`: nothing waits for it).
+    /// When to look again whether the client takes what waits for it; `None`: nothing does.
+    ///
+    /// # Errors
+    /// It has taken nothing for `timeout`, or after a grace less than `min_rate` bytes a second.
     pub(crate) fn stalled(
         &self,
         now: Instant,
         timeout: Option<Duration>,
         min_rate: Option<u64>,
-    ) -> Result<Option<Instant>, ()> {
-        let state = self.state.lock();
-        let Some(blocked) = state.blocked else {
-            return Ok(None);
-        };
-        let deadline = timeout.map(|timeout| blocked.progress + timeout);
-        if deadline.is_some_and(|deadline| now >= deadline) {
-            return Err(());
+    ) -> Result<Option<Instant>, Stalled> {
+        match self.state.lock().blocked {
+            Some(blocked) => blocked.check(now, timeout, min_rate),
+            None => Ok(None),
         }
-        let Some(min_rate) = min_rate else {
-            return Ok(deadline);
-        };
-        let look = blocked.began + RATE_GRACE;
-        if now < look {
-            return Ok(Some(deadline.map_or(look, |deadline| deadline.min(look))));
-        }
-        let taken = self.sent() - blocked.sent_before;
-        if (taken as f64) < min_rate as f64 * (now - blocked.began).as_secs_f64() {
-            return Err(());
-        }
-        let look = now + Duration::from_secs(1);
-        Ok(Some(deadline.map_or(look, |deadline| deadline.min(look))))
     }
 
     /// Takes the socket, and what the watch has read from it.
@@ -304,18 +313,14 @@ impl State {
         if sent > before
             && let Some(blocked) = &mut self.blocked
         {
-            blocked.progress = Instant::now();
+            blocked.note(sent, Instant::now());
         }
     }
 
     fn note_blocked(&mut self, facts: &Facts) {
         if self.blocked.is_none() {
-            let now = Instant::now();
-            self.blocked = Some(Blocked {
-                began: now,
-                sent_before: facts.sent.load(Relaxed),
-                progress: now,
-            });
+            let sent = facts.sent.load(Relaxed);
+            self.blocked = Some(Progress::new(sent, Instant::now()));
             facts.blocked.store(true, Relaxed);
         }
     }

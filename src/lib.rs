@@ -2,7 +2,8 @@
 //!
 //! A request goes one way and comes back one way, and the modules say so:
 //!
-//! socket → `listener` → `connection` → `protocol` → `service` (`request`, `input`, `spool`)
+//! socket → `listener` → `connection` → `protocol` (`http1`, `http2`) → `arrival` (`request`,
+//! `input`, `spool`)
 //! → [`exchange`] → [`queue`] ⇒ a thread of the application ⇒ [`response`], [`stream`]
 //! → `outgoing` → `protocol` → socket
 //!
@@ -10,10 +11,13 @@
 //! from the queue and answer them; what they have to tell the I/O thread goes through
 //! `wakeups`, and what they have to wait for is a `poll_…` method that takes a waker. A
 //! connection can leave hyper's hands: `hijack` gives its socket away, `upgrade` copies both
-//! ways behind a 101.
+//! ways behind a 101. A stream of HTTP/2 is what a connection of HTTP/1 is: what tells them apart
+//! is in `carrier`.
 
 #![forbid(unsafe_code)]
 
+mod arrival;
+mod carrier;
 pub mod config;
 mod connection;
 mod deadlines;
@@ -22,6 +26,8 @@ pub mod error;
 pub mod exchange;
 mod fds;
 pub mod hijack;
+mod http1;
+mod http2;
 mod inbox;
 pub mod input;
 mod io;
@@ -29,13 +35,13 @@ mod listener;
 pub mod log;
 pub mod outbox;
 mod outgoing;
+mod progress;
 mod protocol;
 pub mod queue;
 pub mod request;
 mod request_body;
 pub mod response;
 pub mod server;
-mod service;
 pub mod socket;
 mod spool;
 pub mod stats;

@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use http::{Method, Uri, Version};
+use http::{Method, Uri, Version, request::Parts};
 use parking_lot::Mutex;
 
 use crate::{
@@ -269,19 +269,28 @@ pub(crate) struct AccessEntry {
 }
 
 impl AccessEntry {
-    pub(crate) fn new(peer: Address, method: &Method, target: &Uri, version: Version) -> Self {
+    /// The entry of a request that has just come, where there is an access log.
+    pub(crate) fn of(parts: &Parts, peer: Address, log: &Log) -> Option<Box<Self>> {
+        if !log.has_access() {
+            return None;
+        }
         let address = match peer {
             Address::Ip(address) => Some(address.ip()),
             Address::Unix => None,
         };
-        Self {
+        Some(Box::new(Self {
             address,
-            method: method.clone(),
-            target: target.clone(),
-            version,
+            method: parts.method.clone(),
+            target: parts.uri.clone(),
+            version: parts.version,
             began: SystemTime::now(),
             start: Instant::now(),
-        }
+        }))
+    }
+
+    /// Writes the line of a request that the server has answered itself, behind `sent` bytes.
+    pub(crate) fn write(&self, status: u16, sent: u64, log: &Log) {
+        log.access(self.line(Some(status), sent, Duration::ZERO, Duration::ZERO));
     }
 
     /// One line: the common log format, then the seconds in the queue, in Ruby, and in all.

@@ -1,5 +1,5 @@
-//! A response body as hyper takes it: framed by the length that the head announces, unpacked
-//! where the application has chunked it itself, and broken where it broke.
+//! A response body on its way to the protocol: within the length that the head announces,
+//! unpacked where the application has chunked it itself, and broken where it broke.
 
 use std::{
     fs::File,
@@ -10,21 +10,22 @@ use std::{
 };
 
 use bytes::Bytes;
-use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::task::JoinHandle;
 
 use crate::{
-    connection::Connection, dechunk::Dechunk, exchange::Inner, log::AccessEntry, outbox::Taken,
-    response::Body,
+    dechunk::Dechunk,
+    exchange::Inner,
+    outbox::Taken,
+    response::{Body, Head},
 };
 
 /// How much of a file is read at once, in bytes.
 const FILE_PIECE: usize = 256 * 1024;
 
-/// How much of a body in memory hyper gets at once, in bytes: what it has taken counts as sent.
+/// How much of a body in memory goes at once, in bytes: what was taken counts as sent.
 const FULL_PIECE: usize = 256 * 1024;
 
-/// What hyper sends behind a head.
+/// What is sent behind a head.
 pub(crate) struct Outgoing {
     source: Source,
     /// How many bytes the head announces.
@@ -33,21 +34,8 @@ pub(crate) struct Outgoing {
     dechunk: Option<Dechunk>,
     /// A response to HEAD, a 204 or a 304: it may announce a length, and sends nothing.
     bodiless: bool,
-    breaking: bool,
-    complete: bool,
-    report: Report,
-}
-
-/// Whom the end of the response is told.
-pub(crate) struct Report {
-    pub(crate) connection: Arc<Connection>,
     /// Empty for a request that the server refuses itself.
-    pub(crate) exchange: Option<Arc<Inner>>,
-    /// The line of the access log, unless there is none, or the exchange has it.
-    pub(crate) access: Option<Box<AccessEntry>>,
-    pub(crate) status: u16,
-    /// Without length and chunks the end of the connection is the end of the body.
-    pub(crate) close_delimited: bool,
+    exchange: Option<Arc<Inner>>,
 }
 
 enum Source {
@@ -59,35 +47,80 @@ enum Source {
 }
 
 impl Outgoing {
-    /// `announced` is the content-length of the head; `chunked`: the application frames.
-    pub(crate) fn new(body: Body, announced: Option<u64>, chunked: bool, report: Report) -> Self {
+    /// The body behind `head`, of an answer to `exchange`; `None`: the server gives it itself.
+    pub(crate) fn new(head: &Head, body: Body, exchange: Option<Arc<Inner>>) -> Self {
         let source = match body {
             Body::Empty => Source::Empty,
             Body::Full(bytes) if bytes.is_empty() => Source::Empty,
             Body::Full(bytes) => Source::Full(bytes),
             Body::File { length: 0, .. } => Source::Empty,
             Body::File { file, length } => Source::File(FileReader::new(file, length)),
-            Body::Stream => match &report.exchange {
+            Body::Stream => match &exchange {
                 Some(exchange) => Source::Stream(exchange.clone()),
                 None => Source::Empty,
             },
         };
-        let dechunk = chunked.then(Dechunk::default);
-        let bodiless = matches!(report.status, 204 | 304)
-            || report
-                .exchange
-                .as_ref()
-                .is_some_and(|exchange| exchange.is_head);
+        let is_head = exchange.as_ref().is_some_and(|exchange| exchange.is_head);
         Self {
             source,
-            announced,
+            announced: head.content_length,
             sent: 0,
-            dechunk,
-            bodiless,
-            breaking: false,
-            complete: false,
-            report,
+            dechunk: head.chunked.then(Dechunk::default),
+            bodiless: is_head || matches!(head.status.as_u16(), 204 | 304),
+            exchange,
         }
+    }
+
+    /// The exchange that is answered.
+    pub(crate) fn exchange(&self) -> Option<&Arc<Inner>> {
+        self.exchange.as_ref()
+    }
+
+    /// Bytes that were given to the protocol.
+    pub(crate) fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// Whether no byte follows, known without asking for one.
+    pub(crate) fn is_end_stream(&self) -> bool {
+        match &self.source {
+            Source::Empty => self.bodiless || self.announced.is_none_or(|length| length == 0),
+            Source::Full(bytes) => {
+                bytes.is_empty() && self.announced.is_none_or(|length| length == self.sent)
+            }
+            Source::File(_) | Source::Stream(_) => false,
+        }
+    }
+
+    /// The length in bytes, where it is known.
+    pub(crate) fn length(&self) -> Option<u64> {
+        if self.announced.is_some() {
+            return self.announced;
+        }
+        if self.dechunk.is_some() {
+            return None;
+        }
+        match &self.source {
+            Source::Empty => Some(0),
+            Source::Full(bytes) => Some(bytes.len() as u64),
+            Source::File(file) => Some(file.left),
+            Source::Stream(_) => None,
+        }
+    }
+
+    /// The length that the head says, where the application has left it to the server.
+    pub(crate) fn length_to_announce(&self) -> Option<u64> {
+        self.length().filter(|_| !self.bodiless)
+    }
+
+    /// Whether the protocol has all that the head announces. What the application writes beyond
+    /// it is dropped from then on.
+    pub(crate) fn has_sent_all(&self) -> bool {
+        let all = self.announced.is_some_and(|length| self.sent == length);
+        if all {
+            self.overflow(false);
+        }
+        all
     }
 
     fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
@@ -107,8 +140,11 @@ impl Outgoing {
         }
     }
 
-    /// The next bytes, within what the head announces.
-    fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+    /// The next bytes, within what the head announces; `None` at the end.
+    ///
+    /// # Errors
+    /// The body broke, and the client has to see it.
+    pub(crate) fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         loop {
             let mut data = match ready!(self.poll_source(cx)) {
                 Some(Ok(data)) => data,
@@ -141,7 +177,7 @@ impl Outgoing {
             Source::Stream(exchange) => exchange.outbox.overflow(excess),
             _ => excess,
         };
-        if let Some(exchange) = self.report.exchange.as_ref().filter(|_| cut) {
+        if let Some(exchange) = self.exchange.as_ref().filter(|_| cut) {
             exchange.tell_cut();
         }
     }
@@ -156,10 +192,12 @@ impl Outgoing {
         }
         match self.announced {
             Some(announced) if self.sent < announced && !self.bodiless => {
-                self.report.connection.server.log.warn(
-                    "the application's response was broken off: \
-                     it is shorter than its content-length",
-                );
+                if let Some(exchange) = &self.exchange {
+                    exchange.server.log.warn(
+                        "the application's response was broken off: \
+                         it is shorter than its content-length",
+                    );
+                }
                 Err(broken("shorter than its content-length"))
             }
             _ => Ok(()),
@@ -167,82 +205,9 @@ impl Outgoing {
     }
 }
 
-fn broken(what: &str) -> io::Error {
+/// Why a body breaks.
+pub(crate) fn broken(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::UnexpectedEof, what)
-}
-
-impl HttpBody for Outgoing {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        let this = self.get_mut();
-        if this.breaking {
-            // hyper drops what it has not flushed when a body fails: let it flush first.
-            if !this.report.connection.io.is_flushed() {
-                return Poll::Pending;
-            }
-            return Poll::Ready(Some(Err(broken("the response was broken off"))));
-        }
-        match ready!(this.poll_bytes(cx)) {
-            Some(Ok(data)) => Poll::Ready(Some(Ok(Frame::data(data)))),
-            None => {
-                this.complete = true;
-                Poll::Ready(None)
-            }
-            Some(Err(_)) => {
-                this.breaking = true;
-                cx.waker().wake_by_ref();
-                Poll::Pending
-            }
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match &self.source {
-            Source::Empty => self.bodiless || self.announced.is_none_or(|length| length == 0),
-            Source::Full(bytes) => {
-                bytes.is_empty() && self.announced.is_none_or(|length| length == self.sent)
-            }
-            Source::File(_) | Source::Stream(_) => false,
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        if let Some(announced) = self.announced {
-            return SizeHint::with_exact(announced);
-        }
-        if self.dechunk.is_some() {
-            return SizeHint::default();
-        }
-        match &self.source {
-            Source::Empty => SizeHint::with_exact(0),
-            Source::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Source::File(file) => SizeHint::with_exact(file.left),
-            Source::Stream(_) => SizeHint::default(),
-        }
-    }
-}
-
-impl Drop for Outgoing {
-    fn drop(&mut self) {
-        // hyper drops a body of known length once it has all of it, without asking for the end.
-        let all = self
-            .announced
-            .is_some_and(|announced| self.sent == announced);
-        let complete = self.complete || (!self.breaking && (all || self.is_end_stream()));
-        if all {
-            self.overflow(false);
-        }
-        let connection = self.report.connection.clone();
-        if self.report.close_delimited && !complete {
-            connection.reset_on_close();
-        }
-        connection.response_done(&mut self.report, self.sent, complete);
-    }
 }
 
 /// Reads a file piece by piece on the threads that may block.

@@ -193,8 +193,8 @@ fn trim(mut value: &[u8]) -> &[u8] {
     value
 }
 
-/// The bytes of a 103 (RFC 8297) with the fields that can be sent.
-pub(crate) fn early_hints<'a>(fields: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Vec<u8> {
+/// A 103 (RFC 8297) with the fields that can be sent.
+pub(crate) fn early_hints<'a>(fields: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Head {
     let mut head = Head {
         status: StatusCode::EARLY_HINTS,
         headers: HeaderMap::new(),
@@ -207,7 +207,7 @@ pub(crate) fn early_hints<'a>(fields: impl Iterator<Item = (&'a [u8], &'a [u8])>
         // A field that cannot be sent is no reason to keep the others back.
         let _ = head.append(name, value);
     }
-    head.to_http1(None)
+    head
 }
 
 #[cfg(test)]

@@ -89,7 +89,7 @@ impl Server {
         let log = Log::new(&config)
             .map_err(|error| Error::io("the log cannot be opened; choose another file", error))?;
         let fds = Arc::new(FdTable::default());
-        let tls = tls::Shared::new(config.tls_min_version)?;
+        let tls = tls::Shared::new(&config)?;
         let bound = binds
             .into_iter()
             .map(|bind| Bound::new(bind, &tls, &fds))

@@ -123,6 +123,15 @@ impl Socket {
         }
     }
 
+    /// Whether an encrypted connection is for HTTP/2, by ALPN; `None`: it is not encrypted, and
+    /// its first bytes tell.
+    pub(crate) fn is_for_http2(&self) -> Option<bool> {
+        match &self.stream {
+            Stream::Tls(tls) => Some(tls.is_for_http2()),
+            Stream::Tcp(_) | Stream::Unix(_) => None,
+        }
+    }
+
     /// The TCP connection at the bottom.
     fn tcp_stream(&self) -> Option<&TcpStream> {
         match &self.stream {

@@ -20,12 +20,9 @@ use tokio_rustls::TlsAcceptor;
 use self::certificates::Certificates;
 pub(crate) use self::stream::{Encrypted, Wire};
 use crate::{
-    config::{ClientCertificates, Tls, TlsVersion},
+    config::{ClientCertificates, Config, Tls, TlsVersion},
     error::{Error, Kind, Result},
 };
-
-/// The protocols that are offered (RFC 7301), best first.
-const PROTOCOLS: [&[u8]; 1] = [b"http/1.1"];
 
 /// What all TLS listeners of a server share, made before its runtime.
 #[derive(Clone, Debug)]
@@ -34,12 +31,14 @@ pub(crate) struct Shared {
     /// Keys of session tickets (RFC 8446 section 4.6.1), which rotate by themselves.
     tickets: Arc<dyn ProducesTickets>,
     oldest: TlsVersion,
+    /// The names of the protocols that are offered (RFC 7301), best first.
+    protocols: Vec<Vec<u8>>,
 }
 
 impl Shared {
     /// # Errors
     /// The system gives no random numbers.
-    pub(crate) fn new(oldest: TlsVersion) -> Result<Self> {
+    pub(crate) fn new(config: &Config) -> Result<Self> {
         let tickets = ring::Ticketer::new().map_err(|error| {
             let message = format!(
                 "keys of TLS session tickets cannot be made: {error}; see why the system gives no \
@@ -50,7 +49,12 @@ impl Shared {
         Ok(Self {
             provider: Arc::new(ring::default_provider()),
             tickets,
-            oldest,
+            oldest: config.tls_min_version,
+            protocols: config
+                .alpn
+                .iter()
+                .map(|name| name.clone().into_bytes())
+                .collect(),
         })
     }
 }
@@ -116,7 +120,7 @@ fn load(settings: &Tls, shared: &Shared) -> Result<ServerConfig> {
         None => builder.with_no_client_auth(),
     };
     let mut config = builder.with_cert_resolver(Arc::new(certificates));
-    config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).to_vec();
+    config.alpn_protocols.clone_from(&shared.protocols);
     // Stateless tickets alone: a connection that is gone leaves nothing behind.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     if matches!(settings.clients, ClientCertificates::Ignored) {

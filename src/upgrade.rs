@@ -7,8 +7,8 @@ use bytes::{Buf, Bytes, BytesMut};
 use tokio::time::{Instant, timeout};
 
 use crate::{
-    config::RATE_GRACE, connection::Connection, exchange::Inner, hijack, inbox::Inbox,
-    outbox::Taken, socket::Socket, stream::Gone,
+    connection::Connection, exchange::Inner, hijack, inbox::Inbox, outbox::Taken,
+    progress::Progress, socket::Socket, stream::Gone,
 };
 
 /// How often a client that does not take all at once is looked at.
@@ -113,9 +113,7 @@ async fn send(mut data: Bytes, exchange: &Inner, to: &Socket) -> Result<(), Brok
     }
     let sending = to.send_all(&data);
     tokio::pin!(sending);
-    let began = Instant::now();
-    let before = to.sent();
-    let (mut seen, mut progress) = (before, began);
+    let mut progress = Progress::new(to.sent(), Instant::now());
     loop {
         let limit = exchange.write_timeout();
         let rate = exchange.server.config.min_write_rate;
@@ -127,16 +125,8 @@ async fn send(mut data: Bytes, exchange: &Inner, to: &Socket) -> Result<(), Brok
             return sent.map_err(reset);
         }
         let now = Instant::now();
-        if to.sent() > seen {
-            (seen, progress) = (to.sent(), now);
-        }
-        let late = limit.is_some_and(|limit| now - progress >= limit);
-        let elapsed = now - began;
-        let slow = rate.is_some_and(|rate| {
-            let taken = (seen - before) as f64;
-            elapsed >= RATE_GRACE && taken < rate as f64 * elapsed.as_secs_f64()
-        });
-        if late || slow {
+        progress.note(to.sent(), now);
+        if progress.check(now, limit, rate).is_err() {
             return Err(Broken::Gone(Gone::TimedOut));
         }
     }

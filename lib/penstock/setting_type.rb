@@ -94,6 +94,8 @@ module Penstock
     COUNT = integer("a whole number above 0", least: 1)
     # A size in bytes.
     BYTES = integer("a whole number of bytes above 0", least: 1, unit: "bytes")
+    # A receive window (RFC 9113 section 6.9.1).
+    WINDOW = integer("a number of bytes from 1 to 2147483647", least: 1, most: 2_147_483_647, unit: "bytes")
     # A rate.
     RATE = integer("a whole number of bytes a second above 0", least: 1, unit: "bytes a second")
     # A TCP port.
@@ -128,6 +130,11 @@ module Penstock
       raise TypeError unless list.is_a?(Array)
 
       list.map { |text| STRING.convert(text) }.freeze
+    end
+
+    # Names of protocols as TLS tells them.
+    PROTOCOLS = new("h2, http/1.1 or both") do |given|
+      LIST.convert(given).each { |name| raise ArgumentError unless %w[h2 http/1.1].include?(name) }
     end
 
     # URLs, also one alone.

@@ -72,6 +72,23 @@ module Penstock
           'Peers whose X-Forwarded-Proto sets the scheme: addresses, networks, "unix"']
     ]
 
+    # HTTP/2.
+    http2 = [
+      row[:alpn, type::PROTOCOLS, %w[h2 http/1.1].freeze,
+          "Protocols that TLS offers, best first; without h2 there is no HTTP/2, on plaintext neither"],
+      row[:http2_extended_connect, type::BOOLEAN, true,
+          "Whether WebSockets come by an extended CONNECT (RFC 8441), which applications see as an upgrade of HTTP/1.1"],
+      row[:http2_max_streams, type::COUNT, 100, "Open streams of a connection"],
+      row[:http2_stream_window, type::WINDOW, 256 * kib, "Receive window of a stream"],
+      row[:http2_connection_window, type::WINDOW, mib, "Receive window of a connection"],
+      row[:http2_ping_interval, type::SECONDS.or_nil, 20, "Silence of a connection with open streams after which a PING is sent"],
+      row[:http2_ping_timeout, type::SECONDS, 20, "Time for the answer to a PING"],
+      row[:http2_max_pending_resets, type::COUNT, 20,
+          "Streams that the client has reset before they were looked at; above it the connection ends"],
+      row[:http2_max_local_resets, type::COUNT, 256,
+          "Streams that were reset for the client's own errors; above it the connection ends"]
+    ]
+
     # What all connections of the process share.
     shared = [
       row[:max_connections, type::COUNT.or_nil, nil,
@@ -84,14 +101,6 @@ module Penstock
 
     # Named here so that a configuration can be checked; refused away from their defaults until what they need is there.
     awaited = [
-      row[:alpn, type::LIST, %w[h2 http/1.1].freeze, "Protocols that are offered, best first", needs: "HTTP/2"],
-      row[:http2_max_streams, type::COUNT, 100, "Open streams of a connection", needs: "HTTP/2"],
-      row[:http2_stream_window, type::BYTES, 256 * kib, "Receive window of a stream", needs: "HTTP/2"],
-      row[:http2_connection_window, type::BYTES, mib, "Receive window of a connection", needs: "HTTP/2"],
-      row[:http2_ping_interval, type::SECONDS.or_nil, 20, "Silence after which a PING is sent", needs: "HTTP/2"],
-      row[:http2_ping_timeout, type::SECONDS, 20, "Time for the answer to a PING", needs: "HTTP/2"],
-      row[:http2_max_pending_resets, type::COUNT, 20, "Streams reset by the client that may be pending", needs: "HTTP/2"],
-      row[:http2_max_local_resets, type::COUNT, 256, "Streams reset for the client's errors", needs: "HTTP/2"],
       row[:proxy_protocol, type::BOOLEAN, false, "Whether trusted peers begin with a PROXY header", needs: "the PROXY protocol"],
       row[:boot_timeout, type::SECONDS.or_nil, 60, "Time for a worker process to start", needs: "a cluster"],
       row[:worker_timeout, type::SECONDS.or_nil, 60, "Silence of a worker process after which it is killed", needs: "a cluster"],
@@ -101,6 +110,6 @@ module Penstock
     ]
 
     # @return [Hash{Symbol => Setting}] every setting by its name.
-    ROWS = [*process, *connection, *shared, *awaited].to_h { |setting| [setting.name, setting] }.freeze
+    ROWS = [*process, *connection, *http2, *shared, *awaited].to_h { |setting| [setting.name, setting] }.freeze
   end
 end

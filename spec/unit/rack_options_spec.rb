@@ -125,6 +125,6 @@ RSpec.describe Penstock::RackOptions do
     expect(described_class.descriptions).to include(
       "Host=HOST" => a_kind_of(String), "Port=PORT" => a_kind_of(String), "threads=VALUE" => /\AThreads/
     )
-    expect(described_class.descriptions.keys).not_to include(/http2/)
+    expect(described_class.descriptions.keys).not_to include(/worker/)
   end
 end

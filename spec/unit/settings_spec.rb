@@ -12,7 +12,7 @@ RSpec.describe Penstock::Settings do
       write_timeout: 30, min_write_rate: 500, keep_alive_timeout: 65, max_requests_per_connection: nil,
       max_header_bytes: 65_536, max_header_fields: 100, max_uri_bytes: 8192, max_trailer_bytes: 16_384,
       max_body_bytes: 1_073_741_824, body_memory_bytes: 114_688, request_buffering: true,
-      http2_max_streams: 100, http2_stream_window: 262_144, http2_connection_window: 1_048_576,
+      http2_extended_connect: true, http2_max_streams: 100, http2_stream_window: 262_144, http2_connection_window: 1_048_576,
       http2_ping_interval: 20, http2_ping_timeout: 20, http2_max_pending_resets: 20, http2_max_local_resets: 256,
       send_buffer_bytes: 262_144, slow_consumer: :block, linger_timeout: 5, linger_total: 30,
       queue_size: 1024, queue_timeout: 30, backlog: 1024, boot_timeout: 60, worker_timeout: 60, worker_check_interval: 5,

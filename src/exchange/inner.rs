@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 
 use super::Exchange;
 use crate::{
-    connection::Connection,
+    carrier::Carrier,
     error::Result,
     hijack::Hijacked,
     input::{BodyReader, Input},
@@ -33,7 +33,7 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 /// The half that both sides share.
 pub(crate) struct Inner {
     pub(crate) server: Arc<Shared>,
-    pub(crate) connection: Arc<Connection>,
+    pub(crate) carrier: Carrier,
     pub(crate) outbox: Outbox,
     pub(crate) reader: BodyReader,
     pub(crate) version: Version,
@@ -78,6 +78,14 @@ pub(super) enum Answer {
     Taken,
 }
 
+/// What an application does about a request.
+pub(crate) enum Reply {
+    /// It answers.
+    Answer(Head, Body),
+    /// It wants the socket, which [`Inner::give_hijacked`] hands over.
+    Hijack,
+}
+
 /// How far a full hijack has come.
 pub(super) enum Hijack {
     None,
@@ -89,14 +97,14 @@ pub(super) enum Hijack {
 
 impl Inner {
     pub(crate) fn new(
-        connection: Arc<Connection>,
+        carrier: Carrier,
         request: Request,
         input: Input,
         reader: BodyReader,
         access: Option<Box<AccessEntry>>,
         received: Instant,
     ) -> Arc<Self> {
-        let server = connection.server.clone();
+        let server = carrier.connection().server.clone();
         let config = &server.config;
         let outbox = Outbox::new(
             NEXT_ID.fetch_add(1, Ordering::Relaxed),
@@ -126,22 +134,22 @@ impl Inner {
                 released: None,
             }),
             server,
-            connection,
+            carrier,
         })
     }
 
-    /// The answer, for the service; a wanted hijack is passed on to the connection.
-    pub(crate) fn poll_answer(&self, cx: &mut Context<'_>) -> Poll<(Head, Body)> {
+    /// What the application does about the request, for the protocol.
+    pub(crate) fn poll_reply(&self, cx: &mut Context<'_>) -> Poll<Reply> {
         let mut state = self.state.lock();
         if let Answer::Given(..) = state.answer {
             let Answer::Given(head, body) = std::mem::replace(&mut state.answer, Answer::Taken)
             else {
                 unreachable!("looked at under the same lock");
             };
-            return Poll::Ready((head, body));
+            return Poll::Ready(Reply::Answer(head, body));
         }
         if matches!(state.hijack, Hijack::Wanted | Hijack::Waiting(_)) {
-            self.connection.want_hijack();
+            return Poll::Ready(Reply::Hijack);
         }
         state.service = Some(cx.waker().clone());
         Poll::Pending
@@ -213,6 +221,22 @@ impl Inner {
         if let Some(waiter) = waiter {
             waiter.wake();
         }
+    }
+
+    /// The response is through (`complete`), or broken off, behind `sent` bytes of its body.
+    pub(crate) fn response_done(&self, status: u16, sent: u64, complete: bool) {
+        let gone = self.outbox.gone();
+        if !complete {
+            // The protocol lost the client while it was writing.
+            self.set_gone(Gone::Reset);
+        } else if !self.streams() {
+            // Nobody else ends the stream of a response that was whole. Its reader is the task
+            // that runs.
+            self.outbox.forget_reader();
+            self.outbox.finish();
+        }
+        let left = !complete && gone != Some(Gone::Stopped);
+        self.log_access(Some(if left { 499 } else { status }), sent);
     }
 
     /// Writes the line of the access log, once; `status` is empty for a connection that was taken

@@ -160,6 +160,11 @@ impl Encrypted {
         self.asks_for_certificate
     }
 
+    /// Whether both sides have agreed on HTTP/2 (RFC 9113 section 3.2).
+    pub(crate) fn is_for_http2(&self) -> bool {
+        self.session.lock().get_ref().1.alpn_protocol() == Some(b"h2")
+    }
+
     /// The client's certificate in DER, where one was asked for and given.
     pub(crate) fn client_certificate(&self) -> Option<Vec<u8>> {
         let session = self.session.lock();

@@ -10,7 +10,7 @@ use std::{
 };
 
 use penstock::{
-    config::{AccessLogTarget, Bind, Config, Methods, SlowConsumer, TlsVersion},
+    config::{AccessLogTarget, Bind, Config, Http2, Methods, SlowConsumer, TlsVersion},
     exchange::Exchange,
     log::Level,
     queue::Sleeper,
@@ -49,6 +49,18 @@ pub(crate) fn config() -> Config {
         max_connections: None,
         queue_size: 100,
         queue_timeout: None,
+        alpn: vec!["h2".into(), "http/1.1".into()],
+        http2: Http2 {
+            enabled: true,
+            extended_connect: true,
+            max_streams: 100,
+            stream_window: 65_535,
+            connection_window: 1_048_576,
+            ping_interval: None,
+            ping_timeout: LIMIT,
+            max_pending_resets: 20,
+            max_local_resets: 256,
+        },
         methods: Methods::Known,
         error_log: None,
         access_log: AccessLogTarget::Off,

@@ -6,8 +6,8 @@ use std::{io, os::fd::RawFd, path::PathBuf, time::Duration};
 use magnus::{Error, RArray, RHash, Ruby, Symbol, TryConvert, Value, prelude::*};
 use penstock::{
     config::{
-        AccessLogTarget, Bind, ClientCertificates, Config, Identity, Methods, SlowConsumer, Tls,
-        TlsVersion,
+        AccessLogTarget, Bind, ClientCertificates, Config, Http2, Identity, Methods, SlowConsumer,
+        Tls, TlsVersion,
     },
     log::Level,
 };
@@ -66,6 +66,8 @@ pub(crate) fn read(ruby: &Ruby, settings: RHash) -> Result<(Config, Options), Er
         max_connections: from.get("max_connections")?,
         queue_size: from.get("queue_size")?,
         queue_timeout: from.seconds("queue_timeout")?,
+        http2: from.http2()?,
+        alpn: from.get("alpn")?,
         methods: match from.name("methods")?.as_str() {
             "known" => Methods::Known,
             "any" => Methods::Any,
@@ -188,6 +190,25 @@ impl Reader<'_> {
             () if !value.to_bool() => AccessLogTarget::Off,
             () if value.is_kind_of(self.ruby.class_true_class()) => AccessLogTarget::Stdout,
             () => AccessLogTarget::File(String::try_convert(value)?.into()),
+        })
+    }
+
+    fn http2(&self) -> Result<Http2, Error> {
+        let protocols = self.get::<Vec<String>>("alpn")?;
+        Ok(Http2 {
+            enabled: protocols.iter().any(|name| name == "h2"),
+            extended_connect: self.get("http2_extended_connect")?,
+            // Nobody needs more streams than there are numbers for them.
+            max_streams: self
+                .get::<u64>("http2_max_streams")?
+                .try_into()
+                .unwrap_or(u32::MAX),
+            stream_window: self.get("http2_stream_window")?,
+            connection_window: self.get("http2_connection_window")?,
+            ping_interval: self.seconds("http2_ping_interval")?,
+            ping_timeout: self.seconds("http2_ping_timeout")?.unwrap_or_default(),
+            max_pending_resets: self.get("http2_max_pending_resets")?,
+            max_local_resets: self.get("http2_max_local_resets")?,
         })
     }
 

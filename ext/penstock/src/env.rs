@@ -172,6 +172,10 @@ impl<'a> Env<'a> {
             let version = Text::Http10.get(self.ruby);
             self.set(Text::ServerProtocol, version)?;
             self.set(Text::HttpVersion, version)?;
+        } else if *version == Version::HTTP_2 {
+            // HTTP_VERSION stays what the template says (contract, rule 33): MessageBus streams
+            // where it finds HTTP/1.1.
+            self.set(Text::ServerProtocol, Text::Http2.get(self.ruby))?;
         }
         Ok(())
     }
@@ -316,7 +320,7 @@ fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item =
 pub(crate) fn offered(request: &Request) -> Vec<Vec<u8>> {
     let headers = &request.headers;
     let offers = headers.contains_key(header::UPGRADE)
-        && request.version == Version::HTTP_11
+        && request.version != Version::HTTP_10
         && tokens(headers, &header::CONNECTION).any(|token| token.eq_ignore_ascii_case(b"upgrade"));
     if !offers {
         return Vec::new();

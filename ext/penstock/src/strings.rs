@@ -39,6 +39,7 @@ texts! {
     Trace = "TRACE",
     Http10 = "HTTP/1.0",
     Http11 = "HTTP/1.1",
+    Http2 = "HTTP/2",
     RequestMethod = "REQUEST_METHOD",
     PathInfo = "PATH_INFO",
     QueryString = "QUERY_STRING",

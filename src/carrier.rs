@@ -1,0 +1,59 @@
+//! What carries an exchange: of a protocol, all that an exchange knows.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use crate::{connection::Connection, exchange::Inner, http2, response::Head};
+
+/// What carries an exchange between the client and the queue.
+pub(crate) enum Carrier {
+    /// A connection of HTTP/1, whose request under way it is.
+    Http1(Arc<Connection>),
+    /// A stream of HTTP/2.
+    Http2(Arc<http2::Stream>),
+}
+
+impl Carrier {
+    /// The connection.
+    pub(crate) fn connection(&self) -> &Arc<Connection> {
+        match self {
+            Carrier::Http1(connection) => connection,
+            Carrier::Http2(stream) => stream.connection(),
+        }
+    }
+
+    /// From `now` on the exchange waits for a thread.
+    pub(crate) fn queued(&self, exchange: &Arc<Inner>, now: Instant) {
+        match self {
+            Carrier::Http1(connection) => connection.set_current(exchange.clone(), now),
+            // Its task has it.
+            Carrier::Http2(_) => {}
+        }
+    }
+
+    /// A thread has claimed the exchange.
+    pub(crate) fn claimed(&self) {
+        match self {
+            Carrier::Http1(connection) => connection.claimed(),
+            // Its task asks when the time in the queue is over.
+            Carrier::Http2(_) => {}
+        }
+    }
+
+    /// Sends an interim response, where there is still room for one.
+    pub(crate) fn send_interim(&self, head: Head) {
+        match self {
+            Carrier::Http1(connection) => connection.send_interim(&head.to_http1(None)),
+            Carrier::Http2(stream) => stream.send_interim(head),
+        }
+    }
+
+    /// Has the task that serves the exchange look at its time-outs again.
+    pub(crate) fn look_again(&self) {
+        match self {
+            Carrier::Http1(connection) => connection.look_again(),
+            Carrier::Http2(stream) => stream.look_again(),
+        }
+    }
+}

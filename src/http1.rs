@@ -1,0 +1,257 @@
+//! HTTP/1: drives hyper over a connection, and what hyper leaves to us around it. The rules for
+//! a single request are in `service`.
+
+mod response_body;
+mod service;
+
+use std::{future::poll_fn, pin::Pin, sync::Arc, task::Poll};
+
+use bytes::Bytes;
+use http::StatusCode;
+use hyper::server::conn::http1;
+
+pub(crate) use self::response_body::Report;
+use self::response_body::ResponseBody;
+use crate::{
+    connection::{Connection, Look, Order, Phase, Takeover},
+    deadlines::{Expired, Timer},
+    hijack,
+    io::{self, Io, Sign},
+    response::{Body, Head},
+    server::{Permit, Shared},
+    socket::Socket,
+    stats::Counters,
+    stream::Gone,
+    upgrade,
+};
+
+/// How many header fields hyper takes where it is told nothing.
+const HYPER_MAX_HEADERS: usize = 100;
+
+/// Why hyper's part of a connection is over.
+pub(crate) enum Outcome {
+    /// hyper has finished, well or not.
+    Finished(hyper::Result<()>),
+    /// The connection leaves hyper's hands.
+    Takeover,
+    /// A time-out struck.
+    Expired(Expired),
+    /// The client has gone.
+    Lost(Gone),
+    /// The server wants it.
+    Stopped,
+}
+
+/// Serves a connection to its end.
+pub(crate) async fn serve(connection: &Arc<Connection>, mut timer: Timer, permit: Permit) {
+    let (outcome, early) = run(connection, &mut timer).await;
+    connection.io.unread(&early);
+    // In a box: what is needed at the end alone would make every task larger.
+    Box::pin(conclude(outcome, connection, permit)).await;
+}
+
+/// Runs hyper while there is something to do for it. An idle connection keeps no more than its
+/// socket: hyper's state, with its buffers, is made anew when the client speaks again.
+async fn run(connection: &Arc<Connection>, timer: &mut Timer) -> (Outcome, Bytes) {
+    loop {
+        if let Some(outcome) = rest(connection, timer, io::Shared::has_prefetched).await {
+            return (outcome, Bytes::new());
+        }
+        let service = hyper::service::service_fn(|request| service::handle(connection, request));
+        let config = &connection.server.config;
+        let mut builder = http1::Builder::new();
+        builder
+            .half_close(true)
+            .max_buf_size(config.max_header_bytes.max(8192));
+        // hyper's way with its own limit is the cheaper one.
+        if config.max_header_fields != HYPER_MAX_HEADERS {
+            builder.max_headers(config.max_header_fields);
+        }
+        let io = Io(connection.io.clone());
+        let mut hyper = Box::pin(builder.serve_connection(io, service));
+        let outcome = drive(hyper.as_mut(), connection, timer).await;
+        // Told before hyper drops the response, which would tell of a reset.
+        match outcome {
+            Outcome::Lost(gone) => connection.tell_gone(gone),
+            Outcome::Expired(Expired::Stalled) => connection.tell_gone(Gone::TimedOut),
+            Outcome::Stopped => connection.tell_gone(Gone::Stopped),
+            _ => {}
+        }
+        let read = Pin::into_inner(hyper).into_parts().read_buf;
+        if !matches!(outcome, Outcome::Expired(Expired::Idle)) {
+            return (outcome, read);
+        }
+        if !read.is_empty() {
+            // The next head has half come, behind the last request.
+            connection.io.unread(&read);
+            connection.enter(Phase::Head);
+        }
+        connection.set_resting();
+    }
+}
+
+/// Waits without hyper for the client's next bytes, until `enough` of them are there; `Some`: the
+/// connection is over.
+pub(crate) async fn rest(
+    connection: &Connection,
+    timer: &mut Timer,
+    enough: impl Fn(&io::Shared) -> bool,
+) -> Option<Outcome> {
+    poll_fn(|cx| {
+        // Of a drain and of an EOF hyper makes the right thing: it closes what is idle.
+        match connection.attend(cx) {
+            Order::Stop => return Poll::Ready(Some(Outcome::Stopped)),
+            Order::Drain => return Poll::Ready(None),
+            Order::Serve => {}
+        }
+        match connection.io.poll_watch(cx) {
+            Poll::Ready(Sign::Reset) => return Poll::Ready(Some(Outcome::Lost(Gone::Reset))),
+            Poll::Ready(Sign::Eof) => return Poll::Ready(None),
+            Poll::Pending if enough(&connection.io) => return Poll::Ready(None),
+            Poll::Pending => {}
+        }
+        timer
+            .poll(cx, connection)
+            .map(|expired| Some(Outcome::Expired(expired)))
+    })
+    .await
+}
+
+/// Ends a connection as its outcome asks for.
+pub(crate) async fn conclude(outcome: Outcome, connection: &Arc<Connection>, permit: Permit) {
+    let io = &connection.io;
+    let server = &connection.server;
+    let Some((socket, early)) = io.take_socket() else {
+        return;
+    };
+    match outcome {
+        Outcome::Takeover => take_over(socket, early, connection, permit).await,
+        Outcome::Finished(result) => {
+            let spoke = io.sent() > 0;
+            let is_parse = result.as_ref().is_err_and(hyper::Error::is_parse);
+            if result.is_err() && !is_parse {
+                socket.break_off();
+            }
+            if is_parse && !spoke {
+                // hyper has an answer for most faults, and none for an HTTP/2 preface.
+                refuse(socket, StatusCode::BAD_REQUEST, server).await;
+            } else {
+                close(socket, connection, !early.is_empty()).await;
+            }
+        }
+        Outcome::Expired(Expired::With(status)) if io.is_flushed() => {
+            refuse(socket, status, server).await;
+        }
+        Outcome::Expired(Expired::Stalled) => socket.reset_on_drop(),
+        // Cut off in the middle, which must not look like the end.
+        Outcome::Expired(_) | Outcome::Lost(_) | Outcome::Stopped
+            if !io.is_flushed() || connection.closing().1 =>
+        {
+            socket.reset_on_drop();
+        }
+        Outcome::Expired(_) | Outcome::Lost(_) | Outcome::Stopped => {}
+    }
+}
+
+/// Polls hyper, and beside it all that may end its part: one task, one waker.
+async fn drive<S>(
+    mut hyper: Pin<&mut http1::Connection<Io, S>>,
+    connection: &Connection,
+    timer: &mut Timer,
+) -> Outcome
+where
+    S: hyper::service::HttpService<hyper::body::Incoming, ResBody = ResponseBody>,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let mut draining = false;
+    poll_fn(move |cx| {
+        loop {
+            let order = connection.attend(cx);
+            if order == Order::Stop {
+                return Poll::Ready(Outcome::Stopped);
+            }
+            if order == Order::Drain && !draining {
+                draining = true;
+                hyper.as_mut().graceful_shutdown();
+            }
+            if let Poll::Ready(result) = hyper.as_mut().poll(cx) {
+                return Poll::Ready(Outcome::Finished(result));
+            }
+            let current = match connection.look() {
+                Look::Takeover => return Poll::Ready(Outcome::Takeover),
+                Look::Exchange(current) => current,
+            };
+            if let Some(exchange) = current {
+                // A client that was given up while hyper waits for it.
+                if exchange.outbox.poll_gone(cx) == Poll::Ready(Gone::TimedOut) {
+                    return Poll::Ready(Outcome::Expired(Expired::Stalled));
+                }
+                match connection.io.poll_watch(cx) {
+                    Poll::Ready(Sign::Reset) => return Poll::Ready(Outcome::Lost(Gone::Reset)),
+                    Poll::Ready(Sign::Eof) if connection.is_fin_gone() => {
+                        return Poll::Ready(Outcome::Lost(Gone::Closed));
+                    }
+                    // A half close from before the head: the response is still owed.
+                    Poll::Ready(Sign::Eof) | Poll::Pending => {}
+                }
+            }
+            match timer.poll(cx, connection) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Expired::InQueue) => connection.withdraw_from_queue(),
+                Poll::Ready(expired) => return Poll::Ready(Outcome::Expired(expired)),
+            }
+        }
+    })
+    .await
+}
+
+async fn take_over(socket: Socket, early: Bytes, connection: &Arc<Connection>, permit: Permit) {
+    let Some((takeover, Some(exchange))) = connection.take_takeover() else {
+        return;
+    };
+    let server = &connection.server;
+    match takeover {
+        Takeover::Hijack => {
+            Counters::add(&server.counters.hijacked);
+            exchange.log_access(None, 0);
+            let (peer, local) = (connection.peer, connection.local);
+            let hijacked = hijack::give(socket, early, server, peer, local, permit);
+            exchange.give_hijacked(hijacked);
+        }
+        Takeover::Upgrade(head) => {
+            if socket.send_all(&head.to_http1(None)).await.is_ok() {
+                upgrade::run(socket, early, &exchange, connection).await;
+            } else {
+                exchange.set_gone(Gone::Reset);
+            }
+        }
+    }
+}
+
+/// Answers where hyper no longer does, and closes.
+async fn refuse(socket: Socket, status: StatusCode, server: &Shared) {
+    Counters::add(&server.counters.refused);
+    let (head, body) = Head::error(status);
+    let Body::Full(text) = body else { return };
+    let mut answer = head.to_http1(Some(text.len()));
+    answer.extend_from_slice(&text);
+    let linger = server.config.linger_timeout;
+    // A client that does not take even this is closed all the same.
+    if let Ok(Ok(())) = tokio::time::timeout(linger, socket.send_all(&answer)).await {
+        hijack::linger(socket, server).await;
+    }
+}
+
+/// Closes so that what was sent arrives, or visibly does not.
+async fn close(socket: Socket, connection: &Connection, unread: bool) {
+    let (linger, reset) = connection.closing();
+    if reset {
+        socket.reset_on_drop();
+    } else if (linger || unread) && !connection.io.is_eof() {
+        hijack::linger(socket, &connection.server).await;
+    } else if socket.is_encrypted() {
+        // The end is a message of its own, for which the kernel may not have room at once.
+        let limit = connection.server.config.linger_timeout;
+        let _ = tokio::time::timeout(limit, socket.shutdown_write()).await;
+    }
+}

@@ -1,0 +1,102 @@
+//! The body of a response as hyper takes it.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+
+use crate::{
+    connection::Connection,
+    log::AccessEntry,
+    outgoing::{Outgoing, broken},
+};
+
+/// What hyper sends behind a head.
+pub(crate) struct ResponseBody {
+    outgoing: Outgoing,
+    breaking: bool,
+    complete: bool,
+    report: Report,
+}
+
+/// Whom the end of the response is told.
+pub(crate) struct Report {
+    pub(crate) connection: Arc<Connection>,
+    /// The line of the access log, unless there is none, or the exchange has it.
+    pub(crate) access: Option<Box<AccessEntry>>,
+    pub(crate) status: u16,
+    /// Without length and chunks the end of the connection is the end of the body.
+    pub(crate) close_delimited: bool,
+}
+
+impl ResponseBody {
+    pub(super) fn new(outgoing: Outgoing, report: Report) -> Self {
+        Self {
+            outgoing,
+            breaking: false,
+            complete: false,
+            report,
+        }
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        let this = self.get_mut();
+        if this.breaking {
+            // hyper drops what it has not flushed when a body fails: let it flush first.
+            if !this.report.connection.io.is_flushed() {
+                return Poll::Pending;
+            }
+            return Poll::Ready(Some(Err(broken("the response was broken off"))));
+        }
+        match ready!(this.outgoing.poll_bytes(cx)) {
+            Some(Ok(data)) => Poll::Ready(Some(Ok(Frame::data(data)))),
+            None => {
+                this.complete = true;
+                Poll::Ready(None)
+            }
+            Some(Err(_)) => {
+                this.breaking = true;
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.outgoing.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.outgoing
+            .length()
+            .map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+}
+
+impl Drop for ResponseBody {
+    fn drop(&mut self) {
+        // hyper drops a body of known length once it has all of it, without asking for the end.
+        let all = self.outgoing.has_sent_all();
+        let complete = self.complete || (!self.breaking && (all || self.outgoing.is_end_stream()));
+        let connection = self.report.connection.clone();
+        if self.report.close_delimited && !complete {
+            connection.reset_on_close();
+        }
+        let exchange = self.outgoing.exchange().cloned();
+        let sent = self.outgoing.sent();
+        connection.response_done(&mut self.report, exchange, sent, complete);
+    }
+}

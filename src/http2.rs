@@ -1,0 +1,292 @@
+//! HTTP/2: drives h2 over a connection. Each request is a stream with a task of its own
+//! (`stream`): none waits for another, and what they all share is here.
+
+mod body;
+mod date;
+mod hijack;
+mod pings;
+mod request;
+mod response_head;
+mod sender;
+mod stream;
+mod translator;
+mod websocket;
+
+use std::{
+    future::poll_fn,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use h2::{Reason, server};
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use self::pings::Pings;
+pub(crate) use self::{body::Body, stream::Stream};
+use crate::{
+    config::Config,
+    connection::{Connection, Order, Phase},
+    deadlines::{Expired, Timer},
+    hijack::linger,
+    io::Io,
+    progress::earlier,
+    server::Permit,
+    stream::Gone,
+};
+
+/// Most bytes of a stream that wait in h2 for the connection.
+const SEND_BUFFER: usize = 64 * 1024;
+
+/// A connection may carry this many times as much of everything else as of requests and
+/// responses, and of these [`FREE_BYTES`] more than there are: what floods send is no payload.
+const FLOOD_FACTOR: u64 = 8;
+const FREE_BYTES: u64 = 1024 * 1024;
+
+/// What a field of a head costs beyond its bytes in the limit that the client is told (RFC 9113
+/// section 6.5.2).
+const FIELD_OVERHEAD: usize = 32;
+
+type H2 = server::Connection<Io, Bytes>;
+
+/// What a connection and its streams share.
+pub(crate) struct Shared {
+    connection: Arc<Connection>,
+    /// Bytes of heads and bodies, in both directions.
+    payload: AtomicU64,
+    open_streams: AtomicUsize,
+    /// Why the streams that are left have lost their client.
+    gone: Mutex<Gone>,
+}
+
+impl Shared {
+    fn add_payload(&self, bytes: usize) {
+        self.payload.fetch_add(bytes as u64, Relaxed);
+    }
+
+    fn gone(&self) -> Gone {
+        *self.gone.lock()
+    }
+
+    fn stream_begins(&self) {
+        if self.open_streams.fetch_add(1, Relaxed) == 0 {
+            self.connection.enter(Phase::Busy);
+        }
+    }
+
+    fn stream_ends(&self) {
+        if self.open_streams.fetch_sub(1, Relaxed) == 1 {
+            self.connection.enter(Phase::Idle);
+            self.connection.look_again();
+        }
+    }
+
+    fn is_flooded(&self) -> bool {
+        let payload = self.payload.load(Relaxed);
+        let other = self.connection.io.received().saturating_sub(payload);
+        other > (payload + FREE_BYTES) * FLOOD_FACTOR
+    }
+}
+
+/// How a connection ends.
+enum End {
+    /// By h2: everything has been said.
+    Finished,
+    /// It is cut off.
+    Cut(Gone),
+}
+
+/// Serves a connection to its end.
+pub(crate) async fn serve(connection: &Arc<Connection>, timer: Timer, permit: Permit) {
+    let shared = Arc::new(Shared {
+        connection: connection.clone(),
+        payload: AtomicU64::new(0),
+        open_streams: AtomicUsize::new(0),
+        gone: Mutex::new(Gone::Reset),
+    });
+    let end = run(&shared, timer).await;
+    let Some((socket, _)) = connection.io.take_socket() else {
+        return;
+    };
+    match end {
+        // The client may have more on its way, and must still read the last GOAWAY.
+        End::Finished => linger(socket, &connection.server).await,
+        End::Cut(_) if !connection.io.is_flushed() => socket.reset_on_drop(),
+        End::Cut(_) => socket.break_off(),
+    }
+    drop(permit);
+}
+
+async fn run(shared: &Arc<Shared>, mut timer: Timer) -> End {
+    let h2 = match handshake(&shared.connection, &mut timer).await {
+        Ok(h2) => h2,
+        Err(end) => return end,
+    };
+    shared.connection.enter(Phase::Idle);
+    let mut driver = Driver {
+        h2,
+        shared,
+        pings: None,
+        requests: 0,
+        closing: None,
+    };
+    driver.pings = driver.h2.ping_pong().map(Pings::new);
+    let end = poll_fn(|cx| driver.poll(cx, &mut timer)).await;
+    if let End::Cut(gone) = end {
+        // Told before h2 is dropped, which tells the streams.
+        *shared.gone.lock() = gone;
+    }
+    end
+}
+
+/// Waits for the client's preface.
+async fn handshake(connection: &Connection, timer: &mut Timer) -> Result<H2, End> {
+    let config = &connection.server.config;
+    let mut handshake = Box::pin(builder(config).handshake(Io(connection.io.clone())));
+    poll_fn(|cx| {
+        // Nothing was asked yet.
+        if connection.attend(cx) != Order::Serve {
+            return Poll::Ready(Err(End::Cut(Gone::Stopped)));
+        }
+        if let Poll::Ready(h2) = handshake.as_mut().poll(cx) {
+            // Whoever speaks something else learns of it by a GOAWAY, which h2 has written.
+            return Poll::Ready(h2.map_err(|_| End::Finished));
+        }
+        let expired = timer.poll(cx, connection);
+        expired.map(|_| Err(End::Cut(Gone::TimedOut)))
+    })
+    .await
+}
+
+fn builder(config: &Config) -> server::Builder {
+    let limits = &config.http2;
+    let fields = config.max_header_fields.saturating_mul(FIELD_OVERHEAD);
+    let head = config.max_header_bytes.saturating_add(fields);
+    let mut builder = server::Builder::new();
+    builder
+        .max_concurrent_streams(limits.max_streams)
+        .initial_window_size(limits.stream_window)
+        .initial_connection_window_size(limits.connection_window)
+        .max_header_list_size(u32::try_from(head).unwrap_or(u32::MAX))
+        .max_pending_accept_reset_streams(limits.max_pending_resets)
+        .max_local_error_reset_streams(Some(limits.max_local_resets))
+        .max_send_buffer_size(SEND_BUFFER);
+    if limits.extended_connect {
+        builder.enable_connect_protocol();
+    }
+    builder
+}
+
+/// A connection behind its preface.
+struct Driver<'a> {
+    h2: H2,
+    shared: &'a Arc<Shared>,
+    pings: Option<Pings>,
+    requests: u64,
+    /// Since when no more requests are taken.
+    closing: Option<Instant>,
+}
+
+/// Which time-out has struck.
+enum Due {
+    /// No request has come for a while.
+    Idle,
+    /// The client takes nothing, or answers nothing.
+    Lost,
+    /// The client does not let an idle connection go.
+    Held,
+}
+
+impl Driver<'_> {
+    fn poll(&mut self, cx: &mut Context<'_>, timer: &mut Timer) -> Poll<End> {
+        loop {
+            match self.shared.connection.attend(cx) {
+                Order::Stop => return Poll::Ready(End::Cut(Gone::Stopped)),
+                Order::Drain => self.close(),
+                Order::Serve => {}
+            }
+            match self.h2.poll_accept(cx) {
+                Poll::Ready(Some(Ok((request, respond)))) => {
+                    self.accept(request, respond);
+                    continue;
+                }
+                // What is wrong was said by a GOAWAY.
+                Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(End::Finished),
+                Poll::Pending => {}
+            }
+            if self.shared.is_flooded() && self.closing.is_none() {
+                self.closing = Some(Instant::now());
+                self.h2.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+                continue;
+            }
+            match timer.poll_with(cx, |now| self.next_deadline(now)) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Due::Idle) => self.close(),
+                Poll::Ready(Due::Lost) => return Poll::Ready(End::Cut(Gone::TimedOut)),
+                Poll::Ready(Due::Held) => return Poll::Ready(End::Finished),
+            }
+        }
+    }
+
+    fn accept(
+        &mut self,
+        request: http::Request<h2::RecvStream>,
+        respond: server::SendResponse<Bytes>,
+    ) {
+        self.requests += 1;
+        let max = self
+            .shared
+            .connection
+            .server
+            .config
+            .max_requests_per_connection;
+        if max.is_some_and(|max| self.requests >= max) {
+            self.close();
+        }
+        tokio::spawn(stream::serve(self.shared.clone(), request, respond));
+    }
+
+    /// Takes no more requests; those that are under way end as they would have (RFC 9113 section
+    /// 6.8: a first GOAWAY that refuses nothing, and behind a round trip the one that counts).
+    fn close(&mut self) {
+        if self.closing.is_none() {
+            self.closing = Some(Instant::now());
+            self.h2.graceful_shutdown();
+        }
+    }
+
+    fn next_deadline(&mut self, now: Instant) -> Result<Option<Instant>, Due> {
+        let connection = &self.shared.connection;
+        let is_idle = self.shared.open_streams.load(Relaxed) == 0;
+        let mut next = None;
+        if let Some(closing) = self.closing.filter(|_| is_idle) {
+            let since = closing.max(connection.phase_since());
+            let held = since + connection.server.config.linger_timeout;
+            if now >= held {
+                return Err(Due::Held);
+            }
+            next = Some(held);
+        }
+        match connection.next_deadline(now) {
+            Ok(deadline) => next = deadline.map(|deadline| earlier(next, deadline)).or(next),
+            Err(Expired::Silently) if self.closing.is_none() => return Err(Due::Idle),
+            Err(Expired::Silently) => {}
+            Err(_) => return Err(Due::Lost),
+        }
+        let config = &connection.server.config.http2;
+        if let (Some(pings), Some(interval), false) =
+            (&mut self.pings, config.ping_interval, is_idle)
+        {
+            let received = connection.io.received();
+            let look = pings
+                .check(now, received, interval, config.ping_timeout)
+                .map_err(|pings::NoAnswer| Due::Lost)?;
+            next = Some(earlier(next, look));
+        }
+        Ok(next)
+    }
+}
