@@ -134,7 +134,7 @@ module Penstock
 
     # Names of protocols as TLS tells them.
     PROTOCOLS = new("h2, http/1.1 or both") do |given|
-      LIST.convert(given).each { |name| raise ArgumentError unless %w[h2 http/1.1].include?(name) }
+      LIST.convert(given).tap { |names| raise ArgumentError unless names.any? && (names - %w[h2 http/1.1]).empty? }
     end
 
     # URLs, also one alone.
