@@ -18,7 +18,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
 use bytes::Bytes;
@@ -61,6 +61,14 @@ pub(crate) struct Shared {
     open_streams: AtomicUsize,
     /// Why the streams that are left have lost their client.
     gone: Mutex<Gone>,
+    flushes: Mutex<Flushes>,
+}
+
+/// How often all that the streams had sent was with the kernel, and who waits for the next time.
+#[derive(Default)]
+struct Flushes {
+    count: u64,
+    waiting: Vec<Waker>,
 }
 
 impl Shared {
@@ -85,6 +93,33 @@ impl Shared {
         }
     }
 
+    /// How often everything was with the kernel so far.
+    fn flushes(&self) -> u64 {
+        self.flushes.lock().count
+    }
+
+    /// Ready once everything was so more often than `before`.
+    fn poll_flushed(&self, cx: &mut Context<'_>, before: u64) -> Poll<()> {
+        {
+            let mut flushes = self.flushes.lock();
+            if flushes.count > before {
+                return Poll::Ready(());
+            }
+            flushes.waiting.push(cx.waker().clone());
+        }
+        self.connection.look_again();
+        Poll::Pending
+    }
+
+    fn note_flushed(&self) {
+        let waiting = {
+            let mut flushes = self.flushes.lock();
+            flushes.count += 1;
+            std::mem::take(&mut flushes.waiting)
+        };
+        waiting.into_iter().for_each(Waker::wake);
+    }
+
     fn is_flooded(&self) -> bool {
         let payload = self.payload.load(Relaxed);
         let other = self.connection.io.received().saturating_sub(payload);
@@ -107,6 +142,7 @@ pub(crate) async fn serve(connection: &Arc<Connection>, timer: Timer, permit: Pe
         payload: AtomicU64::new(0),
         open_streams: AtomicUsize::new(0),
         gone: Mutex::new(Gone::Reset),
+        flushes: Mutex::default(),
     });
     let end = run(&shared, timer).await;
     let Some((socket, _)) = connection.io.take_socket() else {
@@ -217,6 +253,9 @@ impl Driver<'_> {
                 // What is wrong was said by a GOAWAY.
                 Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(End::Finished),
                 Poll::Pending => {}
+            }
+            if self.shared.connection.io.is_flushed() {
+                self.shared.note_flushed();
             }
             if self.shared.is_flooded() && self.closing.is_none() {
                 self.closing = Some(Instant::now());

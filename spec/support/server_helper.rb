@@ -3,6 +3,7 @@
 require "tmpdir"
 require "fileutils"
 require_relative "child_server"
+require_relative "http2/client"
 require_relative "output_capture"
 require_relative "puma_control"
 require_relative "raw_client"
@@ -57,6 +58,15 @@ module ServerHelper
   # @return [RawClient] closed after the example
   def connect(server, **options)
     client = RawClient.new(server.is_a?(String) ? server : server.url, **options)
+    clients << client
+    client
+  end
+
+  # @param server [#url, String] a running server, or a URL
+  # @param options [Hash] of Http2::Client
+  # @return [Http2::Client] closed after the example
+  def connect_http2(server, **options)
+    client = Http2::Client.new(server.is_a?(String) ? server : server.url, **options)
     clients << client
     client
   end

@@ -41,6 +41,7 @@ pub(super) fn translate(
         let chunked = HeaderValue::from_static("chunked");
         parts.headers.insert(header::TRANSFER_ENCODING, chunked);
     }
+    check_path(&parts.method, &parts.uri)?;
     request::check(parts, config)?;
     parts.uri = without_authority(&parts.uri);
     Ok(key)
@@ -60,6 +61,14 @@ fn check_values(headers: &HeaderMap) -> Result<(), StatusCode> {
     let is_padded =
         |value: &HeaderValue| matches!(value.as_bytes(), [b' ' | b'\t', ..] | [.., b' ' | b'\t']);
     if headers.values().any(is_padded) {
+        return Err(StatusCode::BAD_REQUEST);
+    }
+    Ok(())
+}
+
+/// `*` is the path of OPTIONS alone (RFC 9113 section 8.3.1).
+fn check_path(method: &Method, uri: &Uri) -> Result<(), StatusCode> {
+    if uri.path() == "*" && *method != Method::OPTIONS {
         return Err(StatusCode::BAD_REQUEST);
     }
     Ok(())

@@ -331,8 +331,10 @@ impl Task {
                  of HTTP/1.1, and cannot be sent by HTTP/2",
             );
         }
-        if self.sender.is_begun() || matches!(fault, Fault::Gone(_)) {
-            self.sender.reset(fault.reason());
+        if let Fault::Gone(_) = fault {
+            self.sender.reset(Reason::CANCEL);
+        } else if self.sender.is_begun() {
+            self.break_behind(None).await;
         } else {
             let (head, body) = Head::error(StatusCode::BAD_GATEWAY);
             let mut outgoing = Outgoing::new(&head, body, None);
@@ -361,16 +363,39 @@ impl Task {
             };
             let Ok(mut data) = piece else {
                 let gone = inner.and_then(|inner| inner.outbox.gone());
-                self.sender.reset(match gone {
-                    None => Reason::INTERNAL_ERROR,
-                    Some(_) => Reason::CANCEL,
-                });
-                return Err(gone.unwrap_or(Gone::Reset));
+                let Some(gone) = gone else {
+                    self.break_behind(inner).await;
+                    return Err(Gone::Reset);
+                };
+                self.sender.reset(Reason::CANCEL);
+                return Err(gone);
             };
             ended = outgoing.is_end_stream() || outgoing.has_sent_all();
             self.send_piece(&mut data, ended, inner).await?;
         }
         Ok(())
+    }
+
+    /// Breaks the response off behind all that was sent of it: h2 drops what it still has.
+    async fn break_behind(&mut self, inner: Option<&Arc<Inner>>) {
+        let shared = self.stream.shared.clone();
+        let before = shared.flushes();
+        let timeout = inner.map_or(shared.connection.server.config.write_timeout, |inner| {
+            inner.write_timeout()
+        });
+        let deadline = timeout.map(|timeout| Instant::now() + timeout);
+        let flushed = self.run(|cx, _, timer| {
+            if shared.poll_flushed(cx, before).is_ready() {
+                return Poll::Ready(());
+            }
+            timer.poll_with(cx, |now| match deadline {
+                Some(deadline) if now >= deadline => Err(()),
+                deadline => Ok(deadline),
+            })
+        });
+        // Whatever has come of it, the client is to see a broken response.
+        let _ = flushed.await;
+        self.sender.reset(Reason::INTERNAL_ERROR);
     }
 
     /// Sends `data` to a client that takes it neither too late nor too slowly; `last`: and then

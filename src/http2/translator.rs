@@ -8,7 +8,6 @@ use std::{
 };
 
 use bytes::{Buf, Bytes, BytesMut};
-use h2::Reason;
 use http::{Response, StatusCode};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -314,16 +313,6 @@ impl Translator {
                 self.stage = Stage::Closed;
                 Ok(())
             }
-        }
-    }
-}
-
-impl Fault {
-    /// The code by which the client hears of it behind the head.
-    pub(super) fn reason(self) -> Reason {
-        match self {
-            Fault::Gone(_) => Reason::CANCEL,
-            Fault::Garbage | Fault::Broken => Reason::INTERNAL_ERROR,
         }
     }
 }

@@ -109,6 +109,7 @@ RSpec.describe "HTTP/1.1 over TLS" do
   StreamingForms::ALL.each_key do |form|
     describe "streams with #{form}", rack: StreamingForms.rack(form) do
       it_behaves_like "a streaming response", form
+      it_behaves_like "a streaming response on HTTP/1.0", form
     end
   end
 end

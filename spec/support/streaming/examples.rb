@@ -45,7 +45,7 @@ RSpec.shared_examples "a streaming response" do |form|
     expect(response.text_until(";")).to eq("from another thread;")
     Thread.new { stream.close }.join
     expect(response.rest).to eq("")
-    expect(client.write(request_bytes("GET", "/ordinary")).read_response.body).to eq("ordinary")
+    expect(ordinary).to eq("ordinary")
   end
 
   it "holds no thread while it is open: 5 threads, 20 streams, and requests are answered" do
@@ -66,12 +66,12 @@ RSpec.shared_examples "a streaming response" do |form|
       stream.write("end")
       stream.close
     end
-    response = open_response(server, method: "POST", headers: { "transfer-encoding" => "chunked" })
+    response = open_upload(server)
     %w[one two].each do |word|
-      client.write("3\r\n#{word}\r\n")
+      upload(word)
       expect(response.text_until(word.upcase)).to eq(word.upcase)
     end
-    client.write("0\r\n\r\n")
+    end_upload
     expect(response.rest).to eq("end")
   end
 
@@ -124,7 +124,7 @@ RSpec.shared_examples "a streaming response" do |form|
     end
     _, stream = open_stream(server)
     expect(stream).not_to be_closed
-    client.abort
+    leave
     expect(notes.pop).to be_a(Errno::ECONNRESET).or be_a(Errno::EPIPE)
     expect(stream).to be_closed
   end
@@ -133,10 +133,15 @@ RSpec.shared_examples "a streaming response" do |form|
     server = serve_stream(form) { |stream, _env| stream.close }
     response = open_response(server, method: "HEAD")
     expect([response.status, response.rest]).to eq([200, ""])
-    expect(client.write(request_bytes("GET", "/ordinary")).read_response.body).to eq("ordinary")
+    expect(ordinary).to eq("ordinary")
     body = app.bodies.pop
     expect([body.calls, body.closes]).to eq([0, form == "a proc as the body" ? 0 : 1])
   end
+end
+
+# Of HTTP/1.0, which has no other end.
+RSpec.shared_examples "a streaming response on HTTP/1.0" do |form|
+  include StreamingHelper
 
   it "ends with the connection on HTTP/1.0" do
     server = serve_stream(form) do |stream, _env|

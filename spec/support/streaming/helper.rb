@@ -53,6 +53,33 @@ module StreamingHelper
   # @return [RawClient] of the last {#open_response}
   attr_reader :client
 
+  # An ordinary request on the connection of the last stream, which goes on.
+  # @return [String] the body of its response
+  def ordinary
+    client.write(request_bytes("GET", "/ordinary")).read_response.body
+  end
+
+  # Opens a response whose request has a body of unknown length.
+  # @return [LiveResponse]
+  def open_upload(server)
+    open_response(server, method: "POST", headers: { "transfer-encoding" => "chunked" })
+  end
+
+  # Sends a part of that body.
+  def upload(text)
+    client.write("#{text.bytesize.to_s(16)}\r\n#{text}\r\n")
+  end
+
+  # Ends it.
+  def end_upload
+    client.write("0\r\n\r\n")
+  end
+
+  # The client of the last stream goes, and says so.
+  def leave
+    client.abort
+  end
+
   # @return [Float] seconds of the monotonic clock
   def now
     Process.clock_gettime(Process::CLOCK_MONOTONIC)

@@ -1,0 +1,159 @@
+# frozen_string_literal: true
+
+require "spec_helper"
+require "support/http2/streaming"
+require "support/streaming/examples"
+
+RSpec.describe "HTTP/2 streams" do
+  include StreamingHelper
+  include Http2::Streaming
+
+  StreamingForms::ALL.each_key do |form|
+    describe "with #{form}", rack: StreamingForms.rack(form) do
+      it_behaves_like("a streaming response", form) { include Http2::Streaming }
+    end
+  end
+
+  it "go on while one of them is read by nobody" do
+    server = serve_left_open(send_buffer_bytes: 10_000)
+    @client = connect_http2(server, opens_windows: false)
+    responses, opened = Array.new(100) { client.request("GET", "/").tap(&:status).then { |response| [response, streams.pop] } }.transpose
+    # Its own window, and what the server keeps of it, are full.
+    stuck = Thread.new { opened.first.write("a" * 200_000) }
+    client.wait_for("the first window's worth") { responses.first.received.bytesize >= 65_535 }
+    # What it has taken of the connection's window is opened again, its own is not.
+    client.open_window(1_000_000)
+    opened.drop(1).each_with_index { |stream, number| stream.write("number #{number};") }
+    expect(responses.drop(1).map { |response| response.text_until(";") }).to eq(Array.new(99) { |number| "number #{number};" })
+    expect(stuck).to be_alive
+    client.open_window(200_000, stream: responses.first.id)
+    client.wait_for("the rest") { responses.first.received.bytesize == 200_000 }
+    expect(stuck.join(5)).to be(stuck)
+    opened.each(&:close)
+    expect(responses.map { |response| response.rest.bytesize }).to eq([200_000, *[0] * 99])
+  end
+
+  it "of one connection may be written to by many threads, and each gets its bytes whole and in order" do
+    server = serve_left_open
+    @client = connect_http2(server)
+    responses, opened = Array.new(100) { client.request("GET", "/").tap(&:status).then { |response| [response, streams.pop] } }.transpose
+    writers = Array.new(8) do |writer|
+      Thread.new { 50.times { |round| opened.each { |stream| stream.write("<#{writer}:#{round}:#{"x" * (round * 10)}>") } } }
+    end
+    closing = Thread.new { writers.each(&:join) && opened.each(&:close) }
+    texts = responses.map(&:rest)
+    closing.join
+    whole = Array.new(8) { |writer| Array.new(50) { |round| "<#{writer}:#{round}:#{"x" * (round * 10)}>" } }
+    texts.each do |text|
+      pieces = text.scan(/<[^>]*>/)
+      expect(pieces.join).to eq(text)
+      expect(pieces.group_by { |piece| piece[1] }.sort.map(&:last)).to eq(whole)
+    end
+  end
+
+  it "are bidirectional: the end of the request does not mean that the client has gone" do
+    server = serve_stream { |stream, _env| streams << stream }
+    response = open_response(server)
+    response.status
+    client.round_trip
+    stream = streams.pop
+    expect(stream).not_to be_closed
+    stream.write("still there")
+    stream.close
+    expect(response.rest).to eq("still there")
+  end
+
+  it "tell at once that the client has reset them, with nothing written" do
+    response, stream = open_stream(serve_left_open)
+    stream.on_close { |error| notes << [error, now] }
+    before = now
+    response.reset
+    error, after = notes.pop
+    expect(error).to be_a(Errno::ECONNRESET)
+    expect(after - before).to be < 0.1
+    expect { stream.write("late") }.to raise_error(Errno::ECONNRESET)
+    expect(ordinary).to eq("ordinary")
+  end
+
+  it "end with their connection" do
+    server = serve_left_open
+    @client = connect_http2(server)
+    opened = Array.new(3) { client.request("GET", "/").tap(&:status) && streams.pop }
+    opened.each { |stream| stream.on_close { |error| notes << error } }
+    client.close
+    expect(Array.new(3) { notes.pop }).to all(be_a(SystemCallError))
+  end
+
+  it "are broken off by a code where a body breaks" do
+    server = serve do |env|
+      next [200, { "content-length" => "9" }, ["short"]] if env["PATH_INFO"] == "/short"
+
+      [200, {}, env["PATH_INFO"] == "/each" ? Enumerator.new { |lines| lines << "begun;" << raise("broken") } : ->(*) { raise "broken" }]
+    end
+    @client = connect_http2(server)
+    %w[/short /each /call].each { |path| expect(client.request("GET", path).reset_code).to eq(:internal_error) }
+    expect(client.request("GET", "/short").status).to eq(200)
+  end
+
+  it "with a length are cut at it, and end with it" do
+    server = serve_stream(headers: { "content-length" => "5" }) do |stream, _env|
+      stream.write("12345678")
+      streams << stream
+    end
+    response = open_response(server)
+    expect([response["content-length"], response.rest]).to eq(%w[5 12345])
+    expect(streams.pop).to be_closed
+  end
+
+  {
+    "HEAD" => ["HEAD", 200, nil], "204" => ["GET", 204, nil], "304" => ["GET", 304, nil], "GET" => ["GET", 200, "body"]
+  }.each do |name, (method, status, body)|
+    it "have a body where they may: #{name}" do
+      response = connect_http2(serve { [status, {}, ["body"]] }).request(method, "/")
+      expect([response.status, response.rest]).to eq([status, body.to_s])
+      expect(response["content-length"]).to eq(body && "4")
+    end
+  end
+
+  it "send files, arrays and what `each` yields" do
+    path = File.join(temporary_folder, "file").tap { |name| File.write(name, "f" * 300_000) }
+    each = Enumerator.new { |all| 30.times { all << ("e" * 10_000) } }
+    bodies = { "/file" => -> { File.open(path) }, "/array" => -> { ["a" * 300_000] }, "/each" => -> { each } }
+    server = serve { |env| [200, {}, bodies.fetch(env["PATH_INFO"]).call] }
+    @client = connect_http2(server)
+    responses = %w[/file /array /each].map { |name| client.request("GET", name) }
+    expect(responses.map { |response| [response["content-length"], response.rest.squeeze, response.status] })
+      .to eq([["300000", "f", 200], ["300000", "a", 200], [nil, "e", 200]])
+  end
+
+  it "carry no field of a connection, and a Date" do
+    headers = { "connection" => "close", "keep-alive" => "timeout=5", "transfer-encoding" => "identity", "upgrade" => "h2c",
+                "x-name" => "value" }
+    client = connect_http2(serve { [200, headers, ["ok"]] })
+    response = client.request("GET", "/")
+    expect(response.headers.keys).to contain_exactly("x-name", "content-length", "date")
+    expect(Time.httpdate(response["date"])).to be_within(5).of(Time.now)
+  end
+
+  it "unpack what the application has chunked itself" do
+    body = "5\r\nhello\r\n0\r\n\r\n"
+    client = connect_http2(serve { [200, { "transfer-encoding" => "chunked" }, [body]] })
+    expect(client.request("GET", "/").body).to eq("hello")
+  end
+
+  it "send early hints" do
+    server = serve(early_hints: true) do |env|
+      env["rack.early_hints"].call("link" => "</a.css>; rel=preload")
+      [200, {}, ["ok"]]
+    end
+    response = connect_http2(server).request("GET", "/")
+    expect(response.body).to eq("ok")
+    expect(response.interim).to match([[103, a_hash_including("link" => ["</a.css>; rel=preload"])]])
+  end
+
+  it "answer 101 only where it was asked for" do
+    server = serve { [101, {}, lambda(&:close)] }
+    expect(connect_http2(server).request("GET", "/").status).to eq(500)
+    eventually { server.log.include?("has not offered to switch") }
+  end
+end
