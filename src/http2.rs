@@ -131,6 +131,8 @@ impl Shared {
 enum End {
     /// By h2: everything has been said.
     Finished,
+    /// As well, and nothing had been under way when it began to close.
+    Idle,
     /// It is cut off.
     Cut(Gone),
 }
@@ -151,6 +153,11 @@ pub(crate) async fn serve(connection: &Arc<Connection>, timer: Timer, permit: Pe
     match end {
         // The client may have more on its way, and must still read the last GOAWAY.
         End::Finished => linger(socket, &connection.server).await,
+        End::Idle => {
+            // The end of an encrypted connection may have to wait for room.
+            let limit = connection.server.config.linger_timeout;
+            let _ = tokio::time::timeout(limit, socket.shutdown_write()).await;
+        }
         End::Cut(_) if !connection.io.is_flushed() => socket.reset_on_drop(),
         End::Cut(_) => socket.break_off(),
     }
@@ -250,8 +257,15 @@ impl Driver<'_> {
                     self.accept(request, respond);
                     continue;
                 }
+                // A client that floods is not listened to until it ends.
+                Poll::Ready(Some(Err(error)))
+                    if error.reason() == Some(Reason::ENHANCE_YOUR_CALM) =>
+                {
+                    return Poll::Ready(End::Cut(Gone::Reset));
+                }
                 // What is wrong was said by a GOAWAY.
-                Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(End::Finished),
+                Poll::Ready(Some(Err(_))) => return Poll::Ready(End::Finished),
+                Poll::Ready(None) => return Poll::Ready(self.finished()),
                 Poll::Pending => {}
             }
             if self.shared.connection.io.is_flushed() {
@@ -266,7 +280,7 @@ impl Driver<'_> {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Due::Idle) => self.close(),
                 Poll::Ready(Due::Lost) => return Poll::Ready(End::Cut(Gone::TimedOut)),
-                Poll::Ready(Due::Held) => return Poll::Ready(End::Finished),
+                Poll::Ready(Due::Held) => return Poll::Ready(self.finished()),
             }
         }
     }
@@ -295,6 +309,14 @@ impl Driver<'_> {
         if self.closing.is_none() {
             self.closing = Some(Instant::now());
             self.h2.graceful_shutdown();
+        }
+    }
+
+    fn finished(&self) -> End {
+        let since = self.shared.connection.phase_since();
+        match self.closing {
+            Some(closing) if since < closing => End::Idle,
+            _ => End::Finished,
         }
     }
 

@@ -115,6 +115,13 @@ RSpec.describe "HTTP/2 requests" do
       expect(stream.body).to eq({ "x-sum" => "7" }.inspect)
     end
 
+    it "give no pseudo-header field of its trailers to anybody" do
+      server = serve { |env| env["rack.input"].read && [200, {}, [env["penstock.trailers"].inspect, env["REQUEST_METHOD"]]] }
+      stream = connect_http2(server).request("POST", "/", body: "abc", ended: false)
+      stream.send_head([[":method", "DELETE"], %w[x-sum 7]])
+      expect(stream.body).to eq("#{{ "x-sum" => "7" }.inspect}POST")
+    end
+
     it "ask for it by a 100 when the application reads, and not before" do
       read = Latch.new
       server = serve do |env|

@@ -88,6 +88,19 @@ module Http2
       wait_for("a GOAWAY") { goaway&.last }
     end
 
+    # What the server has said of a fault: `[:connection, code]` by a GOAWAY, `[:stream, code]` by a RST_STREAM; nil: nothing.
+    def fault
+      return [:connection, goaway.last] if goaway
+
+      reset = frames.find { |frame| frame.type == :rst_stream }
+      [:stream, ERRORS.fetch(reset.payload.unpack1("N"))] if reset
+    end
+
+    # Leaves the numbers of so many streams out, which a spec has used by itself.
+    def skip_streams(count)
+      @next += 2 * count
+    end
+
     # Has all that was sent so far reach the server, and what it says to it come back.
     # @return [self]
     def round_trip
