@@ -114,6 +114,11 @@ module Http2
     # @return [String] what of the body has come, without waiting
     def received = @text.dup
 
+    # Whether the stream comes to its proper end with nothing more before it.
+    def ended?
+      wait("the end of the stream") { @ended } && @text.empty?
+    end
+
     # Whether the server has ended the stream, as it should or by a reset.
     def over? = @ended || @reset ? true : false
 

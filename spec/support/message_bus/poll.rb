@@ -2,16 +2,40 @@
 
 require "json"
 
-# One poll of MessageBus on an HTTP/1 connection: writes the request, reads what comes piece by piece.
-#
-# The shared examples use only `status`, `header`, `next_batch`, `messages`, `whole`, `finished?`, `vanish` and `hang_up`:
-# another protocol brings a class of its own with these.
-class MessageBusPoll
+# What a streaming poll of MessageBus brings, whatever carries it.
+module MessageBusBatches
   # What MessageBus writes behind each batch of a streaming poll.
   SEPARATOR = "\r\n|\r\n"
 
   # MessageBus' own channel, on which it tells a new subscriber where each channel stands.
   STATUS_CHANNEL = "/__status"
+
+  # Waits for messages of a streaming poll, and passes over empty batches and MessageBus' own status.
+  #
+  # @param count [Integer]
+  # @return [Array<Hash>] at least `count` messages: as many as the last batch brings
+  def messages(count = 1)
+    found = []
+    while found.size < count
+      batch = next_batch or raise RawClient::Truncated, "the poll ended after #{found.inspect}"
+      found.concat(batch.reject { |message| message["channel"] == STATUS_CHANNEL })
+    end
+    found
+  end
+
+  # @param batch [String] with its separator
+  # @return [Array<Hash>] its messages
+  def parse(batch)
+    JSON.parse(batch.delete_suffix(SEPARATOR).gsub("\r\n||\r\n", SEPARATOR).force_encoding(Encoding::UTF_8))
+  end
+end
+
+# One poll of MessageBus on an HTTP/1 connection: writes the request, reads what comes piece by piece.
+#
+# The shared examples use only `status`, `header`, `next_batch`, `messages`, `whole`, `finished?`, `vanish` and `hang_up`:
+# another protocol brings a class of its own with these.
+class MessageBusPoll
+  include MessageBusBatches
 
   # @return [RawClient] the connection
   attr_reader :client
@@ -42,21 +66,7 @@ class MessageBusPoll
       chunk = client.read_chunk or return nil
       @buffer << chunk
     end
-    batch = @buffer.slice!(0, size + SEPARATOR.bytesize).delete_suffix(SEPARATOR)
-    JSON.parse(batch.gsub("\r\n||\r\n", SEPARATOR).force_encoding(Encoding::UTF_8))
-  end
-
-  # Waits for messages of a streaming poll, and passes over empty batches and MessageBus' own status.
-  #
-  # @param count [Integer]
-  # @return [Array<Hash>] at least `count` messages: as many as the last batch brings
-  def messages(count = 1)
-    found = []
-    while found.size < count
-      batch = next_batch or raise RawClient::Truncated, "the poll ended after #{found.inspect}"
-      found.concat(batch.reject { |message| message["channel"] == STATUS_CHANNEL })
-    end
-    found
+    parse(@buffer.slice!(0, size + SEPARATOR.bytesize))
   end
 
   # Waits for the end of a poll that does not stream.
