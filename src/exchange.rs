@@ -23,7 +23,7 @@ use crate::{
     connection::Connection,
     error::{Error, Kind, Result},
     hijack::Hijacked,
-    input::Input,
+    input::{Input, without_control_fields},
     outbox::{Outbox, PendingWrite, Written},
     request::Request,
     response::{self, Body, Head},
@@ -156,9 +156,7 @@ impl Exchange {
     /// Sends a 103 with `fields`, before there is an answer; else nothing.
     pub fn early_hints<'a>(&self, fields: impl Iterator<Item = (&'a [u8], &'a [u8])>) {
         if self.allows_interim() && !self.is_answered() && !self.is_hijacked() {
-            self.inner
-                .carrier
-                .send_interim(response::early_hints(fields));
+            self.inner.carrier.send_interim(response::fields(fields));
         }
     }
 
@@ -223,6 +221,21 @@ impl Exchange {
     /// The trailers of the request, once its body was read to the end.
     pub fn trailers(&self) -> Option<HeaderMap> {
         self.inner.reader.trailers()
+    }
+
+    /// Has trailers follow the last byte of the response, in place of those that were set before.
+    /// Those that cannot be sent, or may not be trailers (RFC 9110 section 6.5.1), are left out.
+    ///
+    /// # Errors
+    /// This side has closed the stream.
+    pub fn set_trailers<'a>(
+        &self,
+        fields: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+    ) -> Result<()> {
+        let head = response::fields(fields);
+        self.inner
+            .outbox
+            .set_trailers(without_control_fields(head.headers))
     }
 
     /// The status with which a broken request body is answered, if it broke.

@@ -347,7 +347,7 @@ impl BodyReader {
 
 /// Fields that frame, route or authenticate a message have no meaning behind it, and an
 /// application must not take them for those of its head (RFC 9110 section 6.5.1).
-fn without_control_fields(mut trailers: HeaderMap) -> HeaderMap {
+pub(crate) fn without_control_fields(mut trailers: HeaderMap) -> HeaderMap {
     for name in [
         header::AUTHORIZATION,
         header::CONNECTION,

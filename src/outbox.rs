@@ -14,6 +14,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
 use parking_lot::Mutex;
 
 pub use self::pending_write::PendingWrite;
@@ -75,6 +76,7 @@ impl Outbox {
             watched: false,
             open: false,
             full: false,
+            trailers: None,
             cut: false,
         };
         Self {
@@ -217,6 +219,29 @@ impl Outbox {
     /// Sets what a write does that finds the buffer full.
     pub fn set_policy(&self, policy: SlowConsumer) {
         self.state.lock().policy = policy;
+    }
+
+    /// Has `trailers` follow the last byte, in place of those that were set before.
+    ///
+    /// # Errors
+    /// This side has closed the stream.
+    pub(crate) fn set_trailers(&self, trailers: HeaderMap) -> Result<()> {
+        let mut state = self.state.lock();
+        if state.end.is_some() {
+            return Err(Error::new(Kind::Closed, "closed stream"));
+        }
+        state.trailers = Some(Box::new(trailers));
+        Ok(())
+    }
+
+    /// Whether trailers follow the last byte.
+    pub(crate) fn has_trailers(&self) -> bool {
+        self.state.lock().trailers.is_some()
+    }
+
+    /// The trailers, once.
+    pub(crate) fn take_trailers(&self) -> Option<HeaderMap> {
+        self.state.lock().trailers.take().map(|trailers| *trailers)
     }
 
     /// Asks to be told of the end in the queue of ended streams; at once, when it has ended.

@@ -10,6 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use http::HeaderMap;
 use tokio::task::JoinHandle;
 
 use crate::{
@@ -106,6 +107,17 @@ impl Outgoing {
             Source::File(file) => Some(file.left),
             Source::Stream(_) => None,
         }
+    }
+
+    /// Whether trailers follow the last byte.
+    pub(crate) fn has_trailers(&self) -> bool {
+        let exchange = self.exchange.as_ref();
+        exchange.is_some_and(|exchange| exchange.outbox.has_trailers())
+    }
+
+    /// The trailers that follow the last byte, once.
+    pub(crate) fn take_trailers(&self) -> Option<HeaderMap> {
+        self.exchange.as_ref()?.outbox.take_trailers()
     }
 
     /// The length that the head says, where the application has left it to the server.

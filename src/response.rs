@@ -193,8 +193,8 @@ fn trim(mut value: &[u8]) -> &[u8] {
     value
 }
 
-/// A 103 (RFC 8297) with the fields that can be sent.
-pub(crate) fn early_hints<'a>(fields: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Head {
+/// A 103 (RFC 8297) with those of `fields` that can be sent.
+pub(crate) fn fields<'a>(fields: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Head {
     let mut head = Head {
         status: StatusCode::EARLY_HINTS,
         headers: HeaderMap::new(),

@@ -7,7 +7,8 @@ module Penstock
   # Writing is thread-safe. One `write` is contiguous; it waits while the client has not taken enough of what was written before
   # (at most for the write time-out, then the client is disconnected), and raises Errno::EPIPE or Errno::ECONNRESET once the
   # client has gone. The native part defines write, <<, flush, close, close_read, close_write, closed?, write_nonblock,
-  # slow_consumer= and write_timeout=.
+  # slow_consumer=, write_timeout= and `trailers=` (a Hash of what follows the last byte; on HTTP/1.1 only fields that the
+  # response's `trailer` field names, and only to a client that said `TE: trailers`).
   class Stream
     # Has the block called once when the stream ends, on a thread that the server keeps for that. Registered late it runs at
     # once. What it raises is logged. A stream whose connection was taken over ends when the application's `call` has returned.

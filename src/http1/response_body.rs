@@ -65,7 +65,9 @@ impl Body for ResponseBody {
             Some(Ok(data)) => Poll::Ready(Some(Ok(Frame::data(data)))),
             None => {
                 this.complete = true;
-                Poll::Ready(None)
+                // hyper sends them where the client takes some, and the head has named them.
+                let trailers = this.outgoing.take_trailers();
+                Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(trailers))))
             }
             Some(Err(_)) => {
                 this.breaking = true;

@@ -354,12 +354,12 @@ impl Task {
         outgoing: &mut Outgoing,
         inner: Option<&Arc<Inner>>,
     ) -> Result<(), Gone> {
-        let mut ended = outgoing.is_end_stream();
+        let mut ended = outgoing.is_end_stream() && !outgoing.has_trailers();
         self.sender.send_head(response, ended)?;
         while !ended {
             let piece = self.run(|cx, _, _| outgoing.poll_bytes(cx)).await?;
             let Some(piece) = piece else {
-                return self.sender.finish(None);
+                return self.sender.finish(outgoing.take_trailers());
             };
             let Ok(mut data) = piece else {
                 let gone = inner.and_then(|inner| inner.outbox.gone());
@@ -370,7 +370,8 @@ impl Task {
                 self.sender.reset(Reason::CANCEL);
                 return Err(gone);
             };
-            ended = outgoing.is_end_stream() || outgoing.has_sent_all();
+            let is_last = outgoing.is_end_stream() || outgoing.has_sent_all();
+            ended = is_last && !outgoing.has_trailers();
             self.send_piece(&mut data, ended, inner).await?;
         }
         Ok(())

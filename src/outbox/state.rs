@@ -6,6 +6,7 @@ use std::{
 };
 
 use bytes::BytesMut;
+use http::HeaderMap;
 
 use super::Written;
 use crate::{
@@ -32,6 +33,8 @@ pub(super) struct State {
     pub(super) open: bool,
     /// Nothing more is taken: see [`Outbox::overflow`].
     pub(super) full: bool,
+    /// What follows the last byte.
+    pub(super) trailers: Option<Box<HeaderMap>>,
     /// Something was written that is not sent, because the response is full; told once.
     pub(super) cut: bool,
 }

@@ -153,27 +153,43 @@ impl Stream {
     }
 
     fn early_hints(ruby: &Ruby, rb_self: &Self, headers: RHash) -> Result<(), Error> {
-        let mut fields: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
-        headers.foreach(|name: Value, value: Value| {
-            let name = bytes(name)?;
-            let values = match RArray::from_value(value) {
-                Some(values) => values
-                    .into_iter()
-                    .map(bytes)
-                    .collect::<Result<Vec<_>, _>>()?,
-                None => vec![bytes(value)?],
-            };
-            for value in &values {
-                for line in value.split(|byte| *byte == b'\n') {
-                    fields.push((name.clone(), line.to_vec()));
-                }
-            }
-            Ok(ForEach::Continue)
-        })?;
+        let fields = fields(headers)?;
         let fields = fields.iter().map(|(name, value)| (&name[..], &value[..]));
         rb_self.exchange(ruby)?.early_hints(fields);
         Ok(())
     }
+
+    /// `stream.trailers = headers`: what follows the last byte of the response.
+    fn set_trailers(ruby: &Ruby, rb_self: &Self, headers: RHash) -> Result<(), Error> {
+        let fields = fields(headers)?;
+        let fields = fields.iter().map(|(name, value)| (&name[..], &value[..]));
+        rb_self
+            .exchange(ruby)?
+            .set_trailers(fields)
+            .map_err(|error| error::to_ruby(ruby, &error))
+    }
+}
+
+/// Names and values: one field for each element of an Array, and for each line of a String (Rack 2).
+fn fields(headers: RHash) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+    let mut fields = Vec::new();
+    headers.foreach(|name: Value, value: Value| {
+        let name = bytes(name)?;
+        let values = match RArray::from_value(value) {
+            Some(values) => values
+                .into_iter()
+                .map(bytes)
+                .collect::<Result<Vec<_>, _>>()?,
+            None => vec![bytes(value)?],
+        };
+        for value in &values {
+            for line in value.split(|byte| *byte == b'\n') {
+                fields.push((name.clone(), line.to_vec()));
+            }
+        }
+        Ok(ForEach::Continue)
+    })?;
+    Ok(fields)
 }
 
 /// A regular file as a body. Others are refused, and not waited for: opening a pipe would block
@@ -249,5 +265,6 @@ pub(crate) fn init(class: RClass) -> Result<(), Error> {
     class.define_method("respond_full", method!(Stream::respond_full, 3))?;
     class.define_method("respond_file", method!(Stream::respond_file, 3))?;
     class.define_method("respond_stream", method!(Stream::respond_stream, 3))?;
-    class.define_method("early_hints", method!(Stream::early_hints, 1))
+    class.define_method("early_hints", method!(Stream::early_hints, 1))?;
+    class.define_method("trailers=", method!(Stream::set_trailers, 1))
 }
