@@ -151,6 +151,8 @@ module Penstock
         "rack.hijack?" => true
       )
       ALWAYS_SET.each { |key| @template[key] = nil }
+      # Lint of Rack 3.0 wants it to be what SERVER_PROTOCOL is, which it is not on HTTP/2.
+      @template.delete("HTTP_VERSION") if defined?(Rack::RELEASE) && Rack::RELEASE.start_with?("3.0.")
       @template.update(rack2) if defined?(Rack::RELEASE) && Rack::RELEASE.to_i < 3
       @template.freeze
     end

@@ -26,6 +26,8 @@ const PENDING: usize = 32;
 pub(crate) struct Env<'a> {
     ruby: &'a Ruby,
     hash: RHash,
+    /// Whether the template has HTTP_VERSION.
+    has_version: bool,
     /// Keys and values that are not in the Hash yet. They are on the stack, where the garbage
     /// collector sees them.
     pending: [(VALUE, VALUE); PENDING],
@@ -50,6 +52,7 @@ impl<'a> Env<'a> {
         Ok(Self {
             ruby,
             hash: duplicate(ruby, template)?,
+            has_version: templates.has_version,
             pending: [(nil, nil); PENDING],
             length: 0,
         })
@@ -168,14 +171,17 @@ impl<'a> Env<'a> {
             _ => path(),
         };
         self.set(Text::RequestUri, target)?;
-        if *version == Version::HTTP_10 {
-            let version = Text::Http10.get(self.ruby);
-            self.set(Text::ServerProtocol, version)?;
-            self.set(Text::HttpVersion, version)?;
-        } else if *version == Version::HTTP_2 {
+        match *version {
+            Version::HTTP_10 => {
+                let version = Text::Http10.get(self.ruby);
+                self.set(Text::ServerProtocol, version)?;
+                self.set(Text::HttpVersion, version)?;
+            }
             // HTTP_VERSION stays what the template says (contract, rule 33): MessageBus streams
             // where it finds HTTP/1.1.
-            self.set(Text::ServerProtocol, Text::Http2.get(self.ruby))?;
+            Version::HTTP_2 => self.set(Text::ServerProtocol, Text::Http2.get(self.ruby))?,
+            _ if self.has_version => {}
+            _ => self.set(Text::HttpVersion, Text::Http11.get(self.ruby))?,
         }
         Ok(())
     }

@@ -170,8 +170,11 @@ impl Stream {
     }
 }
 
+/// A name and a value.
+type Field = (Vec<u8>, Vec<u8>);
+
 /// Names and values: one field for each element of an Array, and for each line of a String (Rack 2).
-fn fields(headers: RHash) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+fn fields(headers: RHash) -> Result<Vec<Field>, Error> {
     let mut fields = Vec::new();
     headers.foreach(|name: Value, value: Value| {
         let name = bytes(name)?;

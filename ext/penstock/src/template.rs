@@ -15,6 +15,8 @@ use crate::strings::Text;
 /// the port that the last request has asked for, since most ask for the same.
 pub(crate) struct Templates {
     pub(crate) base: Opaque<RHash>,
+    /// Whether HTTP_VERSION is in there.
+    pub(crate) has_version: bool,
     recent: RefCell<Option<(Vec<u8>, Opaque<RHash>)>>,
 }
 
@@ -22,6 +24,7 @@ impl Templates {
     pub(crate) fn new(base: RHash) -> Self {
         Self {
             base: base.into(),
+            has_version: base.get("HTTP_VERSION").is_some(),
             recent: RefCell::new(None),
         }
     }

@@ -18,8 +18,8 @@ RSpec.describe "HTTP/2 requests" do
   end
 
   it "are those of HTTP/1.1 to the application, but for the name of the protocol" do
-    keys = %w[REQUEST_METHOD SCRIPT_NAME PATH_INFO QUERY_STRING REQUEST_PATH REQUEST_URI SERVER_PROTOCOL HTTP_VERSION HTTP_HOST
-              SERVER_NAME SERVER_PORT rack.url_scheme HTTP_PRIORITY HTTP_VERSION REMOTE_ADDR rack.hijack? rack.protocol]
+    keys = %w[REQUEST_METHOD SCRIPT_NAME PATH_INFO QUERY_STRING REQUEST_PATH REQUEST_URI SERVER_PROTOCOL HTTP_HOST SERVER_NAME
+              SERVER_PORT rack.url_scheme HTTP_PRIORITY REMOTE_ADDR rack.hijack? rack.protocol]
     response = connect_http2(serve(show(*keys))).request("GET", "/a/b?c=d", headers: { "priority" => "u=1", "version" => "9" })
     expect(response.body).to eq(<<~TEXT.chomp)
       REQUEST_METHOD="GET"
@@ -29,17 +29,23 @@ RSpec.describe "HTTP/2 requests" do
       REQUEST_PATH="/a/b"
       REQUEST_URI="/a/b?c=d"
       SERVER_PROTOCOL="HTTP/2"
-      HTTP_VERSION="HTTP/1.1"
       HTTP_HOST="example.org"
       SERVER_NAME="example.org"
       SERVER_PORT="80"
       rack.url_scheme="http"
       HTTP_PRIORITY="u=1"
-      HTTP_VERSION="HTTP/1.1"
       REMOTE_ADDR="127.0.0.1"
       rack.hijack?=true
       rack.protocol=nil
     TEXT
+  end
+
+  # MessageBus streams where it is HTTP/1.1; Lint of Rack 3.0 wants it to be SERVER_PROTOCOL, if it is there (contract, rule 33).
+  it "have HTTP_VERSION as MessageBus wants it, or none with Rack 3.0" do
+    server = serve(show("HTTP_VERSION"))
+    expected = Rack.release.start_with?("3.0.") ? "nil" : '"HTTP/1.1"'
+    expect(connect_http2(server).request("GET", "/").body).to eq("HTTP_VERSION=#{expected}")
+    expect(get(server, "/").body).to eq('HTTP_VERSION="HTTP/1.1"')
   end
 
   it "take Host where there is no :authority, and not where there is one" do
@@ -88,7 +94,7 @@ RSpec.describe "HTTP/2 requests" do
     it "are called at the head where it is not, with the body as it comes" do
       client = connect_http2(serve(echo))
       expect(facts(client.request("POST", "/", body: "abc"))).to eq([200, "", "chunked", 3])
-      server = serve { |env| [200, {}, ->(stream) { stream.write(env["rack.input"].readpartial(9)) && stream.close }] }
+      server = serve { |env| [200, {}, ->(stream) { stream.write(env["rack.input"].read(3)) && stream.close }] }
       response = connect_http2(server).request("POST", "/", body: "one", ended: false)
       expect(response.text_until("one")).to eq("one")
     end

@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require "spec_helper"
+require "time"
 require "support/http2/streaming"
 require "support/streaming/examples"
 
