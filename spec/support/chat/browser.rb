@@ -10,10 +10,11 @@ module Chat
       no-sandbox disable-gpu disable-quic no-first-run disable-background-networking disable-component-update disable-sync
     ].to_h { |name| [name, nil] }.freeze
 
+    # @param flags [Hash{String => String, nil}] further ones
     # @return [Ferrum::Browser] with an empty profile; the caller quits it
     # @raise [RuntimeError] if there is no Chromium
-    def self.start
-      Ferrum::Browser.new(headless: true, browser_options: FLAGS, process_timeout: 30, timeout: 20, window_size: [640, 760])
+    def self.start(flags: {})
+      Ferrum::Browser.new(headless: true, browser_options: FLAGS.merge(flags), process_timeout: 30, timeout: 20, window_size: [640, 760])
     rescue Ferrum::BinaryNotFoundError
       raise "Chromium is not installed: run bin/setup"
     end
