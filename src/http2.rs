@@ -16,7 +16,7 @@ use std::{
     future::poll_fn,
     sync::{
         Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicU64, Ordering::Relaxed},
     },
     task::{Context, Poll, Waker},
 };
@@ -58,7 +58,8 @@ pub(crate) struct Shared {
     connection: Arc<Connection>,
     /// Bytes of heads and bodies, in both directions.
     payload: AtomicU64,
-    open_streams: AtomicUsize,
+    /// Streams that are not through in both directions.
+    open_streams: Mutex<usize>,
     /// Why the streams that are left have lost their client.
     gone: Mutex<Gone>,
     flushes: Mutex<Flushes>,
@@ -80,17 +81,8 @@ impl Shared {
         *self.gone.lock()
     }
 
-    fn stream_begins(&self) {
-        if self.open_streams.fetch_add(1, Relaxed) == 0 {
-            self.connection.enter(Phase::Busy);
-        }
-    }
-
-    fn stream_ends(&self) {
-        if self.open_streams.fetch_sub(1, Relaxed) == 1 {
-            self.connection.enter(Phase::Idle);
-            self.connection.look_again();
-        }
+    fn is_idle(&self) -> bool {
+        *self.open_streams.lock() == 0
     }
 
     /// How often everything was with the kernel so far.
@@ -105,6 +97,7 @@ impl Shared {
             if flushes.count > before {
                 return Poll::Ready(());
             }
+            flushes.waiting.retain(|waker| !waker.will_wake(cx.waker()));
             flushes.waiting.push(cx.waker().clone());
         }
         self.connection.look_again();
@@ -127,6 +120,34 @@ impl Shared {
     }
 }
 
+/// Keeps a connection from being idle: one for each direction of a stream that is not through. What
+/// drops it may be any thread.
+pub(crate) struct OpenStream(Arc<Shared>);
+
+impl OpenStream {
+    fn new(shared: &Arc<Shared>) -> Self {
+        let mut open = shared.open_streams.lock();
+        *open += 1;
+        if *open == 1 {
+            shared.connection.enter(Phase::Busy);
+        }
+        drop(open);
+        Self(shared.clone())
+    }
+}
+
+impl Drop for OpenStream {
+    fn drop(&mut self) {
+        let mut open = self.0.open_streams.lock();
+        *open -= 1;
+        if *open == 0 {
+            self.0.connection.enter(Phase::Idle);
+            drop(open);
+            self.0.connection.look_again();
+        }
+    }
+}
+
 /// How a connection ends.
 enum End {
     /// By h2: everything has been said.
@@ -142,11 +163,13 @@ pub(crate) async fn serve(connection: &Arc<Connection>, timer: Timer, permit: Pe
     let shared = Arc::new(Shared {
         connection: connection.clone(),
         payload: AtomicU64::new(0),
-        open_streams: AtomicUsize::new(0),
+        open_streams: Mutex::new(0),
         gone: Mutex::new(Gone::Reset),
         flushes: Mutex::default(),
     });
     let end = run(&shared, timer).await;
+    // An exchange may keep the connection for long, and a waker keeps the runtime.
+    *shared.flushes.lock() = Flushes::default();
     let Some((socket, _)) = connection.io.take_socket() else {
         return;
     };
@@ -176,6 +199,7 @@ async fn run(shared: &Arc<Shared>, mut timer: Timer) -> End {
         pings: None,
         requests: 0,
         closing: None,
+        flooded: false,
     };
     driver.pings = driver.h2.ping_pong().map(Pings::new);
     let end = poll_fn(|cx| driver.poll(cx, &mut timer)).await;
@@ -196,7 +220,6 @@ async fn handshake(connection: &Connection, timer: &mut Timer) -> Result<H2, End
             return Poll::Ready(Err(End::Cut(Gone::Stopped)));
         }
         if let Poll::Ready(h2) = handshake.as_mut().poll(cx) {
-            // Whoever speaks something else learns of it by a GOAWAY, which h2 has written.
             return Poll::Ready(h2.map_err(|_| End::Finished));
         }
         let expired = timer.poll(cx, connection);
@@ -232,6 +255,8 @@ struct Driver<'a> {
     requests: u64,
     /// Since when no more requests are taken.
     closing: Option<Instant>,
+    /// The client was told that it sends too much.
+    flooded: bool,
 }
 
 /// Which time-out has struck.
@@ -271,8 +296,9 @@ impl Driver<'_> {
             if self.shared.connection.io.is_flushed() {
                 self.shared.note_flushed();
             }
-            if self.shared.is_flooded() && self.closing.is_none() {
-                self.closing = Some(Instant::now());
+            if self.shared.is_flooded() && !self.flooded {
+                self.flooded = true;
+                self.closing.get_or_insert_with(Instant::now);
                 self.h2.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
                 continue;
             }
@@ -300,7 +326,8 @@ impl Driver<'_> {
         if max.is_some_and(|max| self.requests >= max) {
             self.close();
         }
-        tokio::spawn(stream::serve(self.shared.clone(), request, respond));
+        let open = OpenStream::new(self.shared);
+        tokio::spawn(stream::serve(self.shared.clone(), open, request, respond));
     }
 
     /// Takes no more requests; those that are under way end as they would have (RFC 9113 section
@@ -313,18 +340,23 @@ impl Driver<'_> {
     }
 
     fn finished(&self) -> End {
+        if self.flooded {
+            return End::Cut(Gone::Reset);
+        }
         let since = self.shared.connection.phase_since();
         match self.closing {
-            Some(closing) if since < closing => End::Idle,
+            Some(closing) if since < closing && self.shared.is_idle() => End::Idle,
             _ => End::Finished,
         }
     }
 
     fn next_deadline(&mut self, now: Instant) -> Result<Option<Instant>, Due> {
         let connection = &self.shared.connection;
-        let is_idle = self.shared.open_streams.load(Relaxed) == 0;
+        let is_idle = self.shared.is_idle();
         let mut next = None;
-        if let Some(closing) = self.closing.filter(|_| is_idle) {
+        // What is still on its way has the write time-out.
+        let is_through = is_idle && connection.io.is_flushed();
+        if let Some(closing) = self.closing.filter(|_| is_through) {
             let since = closing.max(connection.phase_since());
             let held = since + connection.server.config.linger_timeout;
             if now >= held {
@@ -342,6 +374,9 @@ impl Driver<'_> {
         if let (Some(pings), Some(interval), false) =
             (&mut self.pings, config.ping_interval, is_idle)
         {
+            if connection.io.is_blocked() {
+                pings.postpone(now);
+            }
             let received = connection.io.received();
             let look = pings
                 .check(now, received, interval, config.ping_timeout)

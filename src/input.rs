@@ -9,7 +9,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -102,6 +102,9 @@ struct State {
     complete: bool,
     failure: Option<(Kind, &'static str)>,
     trailers: Option<Box<HeaderMap>>,
+    /// Who waits for more of it. The protocol knows only the last one that has asked, and forgets
+    /// it where the body is given up.
+    readers: Vec<Waker>,
     /// A place among the exchanges with unfinished bodies.
     permit: Option<OwnedSemaphorePermit>,
     expects_continue: bool,
@@ -130,6 +133,7 @@ impl BodyReader {
             complete: false,
             failure: None,
             trailers: None,
+            readers: Vec::new(),
             permit: Some(permit),
             expects_continue,
         };
@@ -162,6 +166,7 @@ impl BodyReader {
             complete: true,
             failure: None,
             trailers: None,
+            readers: Vec::new(),
             permit: None,
             expects_continue: false,
         };
@@ -211,6 +216,9 @@ impl BodyReader {
         if let Some((kind, message)) = state.failure {
             return Poll::Ready(Err(Error::new(kind, message)));
         }
+        // Who only looks must not take the place of one that waits.
+        let looks = cx.waker().will_wake(Waker::noop());
+        let waiting = state.readers.last().filter(|_| looks).cloned();
         loop {
             let body = match &mut state.source {
                 Source::Ended => return Poll::Ready(Ok(None)),
@@ -221,7 +229,16 @@ impl BodyReader {
                 }
                 Source::Body(body) => body,
             };
-            match ready!(body.poll_frame(cx)) {
+            let waker = waiting.as_ref().unwrap_or(cx.waker());
+            let frame = body.poll_frame(&mut Context::from_waker(waker));
+            state.readers.retain(|reader| !reader.will_wake(cx.waker()));
+            let Poll::Ready(frame) = frame else {
+                if !looks {
+                    state.readers.push(cx.waker().clone());
+                }
+                return Poll::Pending;
+            };
+            match frame {
                 None => {
                     state.complete = true;
                     state.end();
@@ -290,7 +307,12 @@ impl BodyReader {
 
     /// Takes the body out of the application's hands; `None`: it has ended.
     pub(crate) fn take_body(&self) -> Option<RequestBody> {
-        match self.state.lock().end_source() {
+        let (source, readers) = {
+            let mut state = self.state.lock();
+            (state.end_source(), std::mem::take(&mut state.readers))
+        };
+        readers.into_iter().for_each(Waker::wake);
+        match source {
             Source::Body(body) => Some(body),
             Source::Raw(_) | Source::Ended => None,
         }
@@ -333,7 +355,12 @@ impl BodyReader {
             inbox.close();
             return;
         }
-        if let Source::Body(body) = state.end_source() {
+        let source = state.end_source();
+        let readers = std::mem::take(&mut state.readers);
+        drop(state);
+        // A read that another thread's close has overtaken is at the end.
+        readers.into_iter().for_each(Waker::wake);
+        if let Source::Body(body) = source {
             // A client that still waits for its 100 must not be asked for the body now.
             if !expects_continue {
                 runtime.spawn(async move {

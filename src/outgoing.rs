@@ -49,7 +49,13 @@ enum Source {
 
 impl Outgoing {
     /// The body behind `head`, of an answer to `exchange`; `None`: the server gives it itself.
-    pub(crate) fn new(head: &Head, body: Body, exchange: Option<Arc<Inner>>) -> Self {
+    /// `is_head`: to a HEAD.
+    pub(crate) fn new(
+        head: &Head,
+        body: Body,
+        exchange: Option<Arc<Inner>>,
+        is_head: bool,
+    ) -> Self {
         let source = match body {
             Body::Empty => Source::Empty,
             Body::Full(bytes) if bytes.is_empty() => Source::Empty,
@@ -61,7 +67,6 @@ impl Outgoing {
                 None => Source::Empty,
             },
         };
-        let is_head = exchange.as_ref().is_some_and(|exchange| exchange.is_head);
         Self {
             source,
             announced: head.content_length,
@@ -80,6 +85,11 @@ impl Outgoing {
     /// Bytes that were given to the protocol.
     pub(crate) fn sent(&self) -> u64 {
         self.sent
+    }
+
+    /// Whether none may be sent: behind a HEAD, a 204 or a 304.
+    pub(crate) fn is_bodiless(&self) -> bool {
+        self.bodiless
     }
 
     /// Whether no byte follows, known without asking for one.

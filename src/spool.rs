@@ -19,6 +19,9 @@ use crate::{
 /// How much is collected between two writes to the file, in bytes.
 const FILE_PIECE: usize = 256 * 1024;
 
+/// What a chunk keeps in memory beside its bytes: a client may send one byte at a time.
+const CHUNK_COST: usize = 64;
+
 /// A body on its way into memory or a file.
 #[derive(Debug)]
 pub(crate) struct Spool {
@@ -70,7 +73,7 @@ impl Spool {
             } else {
                 self.memory
             };
-            if self.collected > limit {
+            if self.collected + self.chunks.len() * CHUNK_COST > limit {
                 return Ok(false);
             }
             match poll_fn(|cx| body.poll_frame(cx)).await {

@@ -54,6 +54,27 @@ class RawClient
     self
   end
 
+  # Writes all of the bytes, and drops what comes meanwhile: a server that waits for its client to read does not read.
+  #
+  # @return [self]
+  # @raise [Errno::EPIPE, Errno::ECONNRESET] once the server is known to have closed
+  def pour(bytes)
+    rest = bytes.b
+    deadline = now + TIMEOUT
+    until rest.empty?
+      fill while @ending.nil? && socket.wait_readable(0)
+      @buffer.clear
+      written = socket.write_nonblock(rest, exception: false)
+      next rest = rest.byteslice(written..) if written.is_a?(Integer)
+
+      raise Errno::ECONNRESET if @ending == :reset
+      raise TimedOut, "#{rest.bytesize} bytes could not be written within #{TIMEOUT} s" if now > deadline
+
+      IO.select([socket], [socket], nil, 0.1)
+    end
+    self
+  end
+
   # Writes as much as the server takes before it closes: for bytes that it may refuse half-way.
   #
   # @return [self]

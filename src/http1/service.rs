@@ -149,7 +149,8 @@ fn build(
     exchange: Option<Arc<Inner>>,
     report: Report,
 ) -> Response<ResponseBody> {
-    let outgoing = Outgoing::new(&head, body, exchange);
+    let is_head = exchange.as_ref().is_some_and(|exchange| exchange.is_head);
+    let outgoing = Outgoing::new(&head, body, exchange, is_head);
     let Head {
         status,
         mut headers,

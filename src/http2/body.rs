@@ -9,7 +9,7 @@ use bytes::Bytes;
 use h2::RecvStream;
 use http_body::Frame;
 
-use super::Stream;
+use super::{OpenStream, Stream};
 use crate::request_body::Broken;
 
 /// What a client sends on a stream behind the head.
@@ -20,6 +20,8 @@ pub(crate) struct Body {
     /// The client waits for a 100, which it gets when somebody reads.
     expects_continue: bool,
     stage: Stage,
+    /// Until its end, or until it is given up.
+    open: Option<OpenStream>,
 }
 
 enum Stage {
@@ -37,6 +39,7 @@ impl Body {
         expects_continue: bool,
     ) -> Self {
         Self {
+            open: Some(stream.open()),
             incoming,
             stream,
             length,
@@ -73,6 +76,7 @@ impl Body {
         if let Stage::Trailers = self.stage {
             let trailers = ready!(self.incoming.poll_trailers(cx));
             self.stage = Stage::Ended;
+            self.open = None;
             return match trailers {
                 Ok(Some(trailers)) => Poll::Ready(Some(Ok(Frame::trailers(trailers)))),
                 Ok(None) => Poll::Ready(None),

@@ -8,7 +8,11 @@ use super::{
     stream::Task,
     translator::{Fault, Translator},
 };
-use crate::{exchange::Inner, hijack::pair, stats::Counters};
+use crate::{
+    exchange::Inner,
+    hijack::{linger, pair},
+    stats::Counters,
+};
 
 /// Serves a hijacked stream to its end. `key`: of an extended CONNECT.
 pub(super) async fn run(mut task: Task, inner: &Arc<Inner>, key: Option<HeaderValue>) {
@@ -41,10 +45,18 @@ pub(super) async fn run(mut task: Task, inner: &Arc<Inner>, key: Option<HeaderVa
         late.map(Err)
     });
     let copied = copied.await;
-    // The application sees the end first.
-    drop(translator);
-    // Else the client has all of it, or has gone.
-    if let Ok(Err(fault)) = copied {
-        task.break_off(inner, fault).await;
+    match copied {
+        Ok(Ok(())) => {
+            // The application reads an end, and what it still writes is dropped.
+            let server = server.clone();
+            tokio::spawn(async move { linger(translator.into_socket(), &server).await });
+        }
+        Ok(Err(fault)) => {
+            // The application sees the end first.
+            drop(translator);
+            task.break_off(inner, fault).await;
+        }
+        // The client has gone.
+        Err(_) => {}
     }
 }

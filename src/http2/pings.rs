@@ -32,6 +32,13 @@ impl Pings {
         }
     }
 
+    /// A client that has not taken what waits for it cannot be asked, and need not be: whether it
+    /// takes enough is another rule's business.
+    pub(super) fn postpone(&mut self, now: Instant) {
+        self.heard = Some(now);
+        self.sent = None;
+    }
+
     /// Sends a PING behind a silence of `interval`. When to look again.
     ///
     /// # Errors

@@ -58,6 +58,10 @@ impl ResponseHead {
         let upgrade = headers.get(header::UPGRADE).cloned();
         let accept = headers.get(header::SEC_WEBSOCKET_ACCEPT).cloned();
         remove_connection_fields(&mut headers);
+        if framing == Framing::Chunked {
+            // It overrules a length (RFC 9112 section 6.3).
+            headers.remove(header::CONTENT_LENGTH);
+        }
         bytes.advance(length);
         Ok(Some(Self {
             status,

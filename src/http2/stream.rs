@@ -12,11 +12,11 @@ use std::{
 
 use bytes::Bytes;
 use h2::{Reason, RecvStream, server::SendResponse};
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::{Body, Shared, date, hijack, request, sender::Sender, translator::Fault};
+use super::{Body, OpenStream, Shared, date, hijack, request, sender::Sender, translator::Fault};
 use crate::{
     arrival::{Arrival, Refused, expects_continue},
     carrier::Carrier,
@@ -106,6 +106,11 @@ impl Stream {
         self.add_payload(bytes);
     }
 
+    /// One more direction that is not through.
+    pub(super) fn open(&self) -> OpenStream {
+        OpenStream::new(&self.shared)
+    }
+
     pub(super) fn add_payload(&self, bytes: usize) {
         self.shared.add_payload(bytes);
     }
@@ -130,16 +135,18 @@ impl Stream {
 /// Serves a request to its end.
 pub(super) async fn serve(
     shared: Arc<Shared>,
+    open: OpenStream,
     request: http::Request<RecvStream>,
     respond: SendResponse<Bytes>,
 ) {
     let received = Instant::now();
-    shared.stream_begins();
     let stream = Arc::new(Stream::new(shared));
     let mut task = Task {
         sender: Sender::new(stream.clone(), respond),
         timer: Timer::default(),
         stream,
+        is_head: request.method() == Method::HEAD,
+        _open: open,
     };
     let (mut parts, incoming) = request.into_parts();
     task.stream.add_payload(request::size(&parts));
@@ -187,13 +194,14 @@ pub(super) struct Task {
     pub(super) stream: Arc<Stream>,
     sender: Sender,
     timer: Timer,
+    is_head: bool,
+    _open: OpenStream,
 }
 
 impl Drop for Task {
     fn drop(&mut self) {
         // A waker that is kept would keep the task.
         self.stream.state.lock().waker = None;
-        self.stream.shared.stream_ends();
     }
 }
 
@@ -207,10 +215,10 @@ impl Task {
         mut step: impl FnMut(&mut Context<'_>, &mut Sender, &mut Timer) -> Poll<T>,
     ) -> Result<T, Gone> {
         poll_fn(|cx| {
-            self.stream.attend(cx, &mut self.sender);
             if let Poll::Ready(gone) = self.sender.poll_gone(cx) {
                 return Poll::Ready(Err(gone));
             }
+            self.stream.attend(cx, &mut self.sender);
             step(cx, &mut self.sender, &mut self.timer).map(Ok)
         })
         .await
@@ -299,7 +307,7 @@ impl Task {
         body: response::Body,
         is_tunnel: bool,
     ) -> (u16, bool) {
-        let mut outgoing = Outgoing::new(&head, body, Some(inner.clone()));
+        let mut outgoing = Outgoing::new(&head, body, Some(inner.clone()), self.is_head);
         let response = to_response(head, &outgoing, is_tunnel);
         let status = response.status().as_u16();
         let sent = self.send(response, &mut outgoing, Some(inner)).await;
@@ -314,7 +322,7 @@ impl Task {
         let server = self.stream.connection().server.clone();
         Counters::add(&server.counters.refused);
         let (head, body) = Head::error(refused.status);
-        let mut outgoing = Outgoing::new(&head, body, None);
+        let mut outgoing = Outgoing::new(&head, body, None, self.is_head);
         let response = to_response(head, &outgoing, false);
         let sent = self.send(response, &mut outgoing, None).await;
         if let Some(entry) = refused.access {
@@ -337,7 +345,7 @@ impl Task {
             self.break_behind(None).await;
         } else {
             let (head, body) = Head::error(StatusCode::BAD_GATEWAY);
-            let mut outgoing = Outgoing::new(&head, body, None);
+            let mut outgoing = Outgoing::new(&head, body, None, self.is_head);
             let response = to_response(head, &outgoing, false);
             // A client that has gone meanwhile need not be told.
             let _ = self.send(response, &mut outgoing, None).await;
@@ -354,7 +362,8 @@ impl Task {
         outgoing: &mut Outgoing,
         inner: Option<&Arc<Inner>>,
     ) -> Result<(), Gone> {
-        let mut ended = outgoing.is_end_stream() && !outgoing.has_trailers();
+        let mut ended =
+            outgoing.is_bodiless() || (outgoing.is_end_stream() && !outgoing.has_trailers());
         self.sender.send_head(response, ended)?;
         while !ended {
             let piece = self.run(|cx, _, _| outgoing.poll_bytes(cx)).await?;

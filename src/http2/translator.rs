@@ -49,6 +49,9 @@ pub(super) struct Translator {
     to_application: Bytes,
     from_application: BytesMut,
     to_client: Bytes,
+    /// The application was told that the client has ended its side: whether it has closed its own
+    /// cannot be seen any more.
+    is_told: bool,
     /// The end follows `to_client`.
     ends: bool,
     is_head: bool,
@@ -62,9 +65,9 @@ enum Stage {
     /// The head has not come whole.
     Head,
     Body(Body),
-    /// The end was sent; what the application still writes is dropped.
+    /// The end was sent, behind all that the head has announced.
     Over,
-    /// And the application has ended its side.
+    /// It was sent, behind all that the application had written.
     Closed,
 }
 
@@ -90,6 +93,7 @@ impl Translator {
             to_application: Bytes::new(),
             from_application: BytesMut::new(),
             to_client: Bytes::new(),
+            is_told: false,
             ends: false,
             is_head,
             max_head,
@@ -108,11 +112,20 @@ impl Translator {
         sender: &mut Sender,
     ) -> Poll<Result<(), Fault>> {
         let inward = self.poll_inward(cx)?;
-        let outward = self.poll_outward(cx, sender)?;
-        if outward.is_ready() && (inward.is_ready() || is_closed(&self.ours)) {
+        if self.poll_outward(cx, sender)?.is_pending() {
+            return Poll::Pending;
+        }
+        // The other direction outlives this one in a tunnel alone.
+        let is_through = matches!(self.stage, Stage::Over) || inward.is_ready();
+        if is_through || is_closed(&self.ours) {
             return Poll::Ready(Ok(()));
         }
         Poll::Pending
+    }
+
+    /// The socket, for what the application still writes.
+    pub(super) fn into_socket(self) -> Socket {
+        self.ours
     }
 
     /// When to look again whether the application is there, where nothing else tells.
@@ -135,7 +148,8 @@ impl Translator {
             .progress
             .get_or_insert_with(|| Progress::new(sent, now));
         progress.note(sent, now);
-        if progress.check(now, Some(patience), None).is_err() && is_closed(&self.ours) {
+        let is_late = progress.check(now, Some(patience), None).is_err();
+        if is_late && !self.is_told && is_closed(&self.ours) {
             return Err(Fault::Gone(Gone::TimedOut));
         }
         Ok(Some(look))
@@ -156,21 +170,22 @@ impl Translator {
                 continue;
             }
             let Some(incoming) = &mut self.incoming else {
+                if self.key.is_some() && !self.is_told {
+                    self.is_told = true;
+                    // Fails where the application has gone, which shows elsewhere.
+                    let _ = ready!(Pin::new(&mut self.ours).poll_shutdown(cx));
+                }
                 return Poll::Ready(Ok(()));
             };
             match ready!(incoming.poll_frame(cx)) {
                 Some(Ok(frame)) => self.to_application = frame.into_data().unwrap_or_default(),
                 Some(Err(_)) => return Poll::Ready(Err(Fault::Gone(Gone::Reset))),
-                None => {
-                    self.incoming = None;
-                    // Fails where the application has gone, which shows elsewhere.
-                    let _ = ready!(Pin::new(&mut self.ours).poll_shutdown(cx));
-                }
+                None => self.incoming = None,
             }
         }
     }
 
-    /// Ready when the application has ended its side and the client has all of it.
+    /// Ready when the client has the whole of the response.
     fn poll_outward(
         &mut self,
         cx: &mut Context<'_>,
@@ -178,7 +193,7 @@ impl Translator {
     ) -> Poll<Result<(), Fault>> {
         loop {
             ready!(sender.poll_send(cx, &mut self.to_client, self.ends)).map_err(Fault::Gone)?;
-            if let Stage::Closed = self.stage {
+            if let Stage::Over | Stage::Closed = self.stage {
                 return Poll::Ready(Ok(()));
             }
             if self.from_application.is_empty() || matches!(self.stage, Stage::Head) {
@@ -210,10 +225,7 @@ impl Translator {
             Stage::Head => {
                 return self.pass_heads_on(sender);
             }
-            Stage::Over | Stage::Closed => {
-                self.from_application.clear();
-                return Ok(());
-            }
+            Stage::Over | Stage::Closed => return Ok(()),
             Stage::Body(body) => body,
         };
         let mut data = self.from_application.split().freeze();
@@ -309,10 +321,7 @@ impl Translator {
                 sender.finish(None).map_err(Fault::Gone)
             }
             Stage::Body(_) => Err(Fault::Broken),
-            Stage::Over | Stage::Closed => {
-                self.stage = Stage::Closed;
-                Ok(())
-            }
+            Stage::Over | Stage::Closed => Ok(()),
         }
     }
 }

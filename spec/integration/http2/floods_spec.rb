@@ -27,8 +27,7 @@ RSpec.describe "HTTP/2 floods" do
         batch << yield(number)
         number += 1
       end
-      raw.write(batch)
-      raw.read_bytes(raw.received.bytesize)
+      raw.pour(batch)
       sent += batch.bytesize
     end
     sent

@@ -147,6 +147,16 @@ RSpec.describe "Full hijacks on HTTP/2" do
     expect(response.rest.bytesize).to eq(written)
   end
 
+  it "end for the application when the response is whole, though it never closes" do
+    server = serve_hijack(keep_alive_timeout: 0.2) { |socket, _env| socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") }
+    client = connect_http2(server)
+    response = client.request("GET", "/")
+    expect(response.body).to eq("ok")
+    expect(sockets.pop.read).to eq("")
+    # Nothing is open that would keep the connection.
+    expect(client.wait_goaway).to eq(:no_error)
+  end
+
   it "leave nothing behind" do
     server = serve_hijack
     client = connect_http2(server)

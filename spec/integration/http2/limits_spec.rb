@@ -120,6 +120,47 @@ RSpec.describe "HTTP/2 limits" do
       expect(client.wait_goaway).to eq(:no_error)
     end
 
+    it "is not idle time while a request is still being received behind its response" do
+      received = Queue.new
+      server = serve(keep_alive_timeout: 0.2, linger_timeout: 0.1) do
+        body = lambda do |stream|
+          stream.write("answered")
+          stream.close_write
+          received << stream.read
+        end
+        [200, {}, body]
+      end
+      client = connect_http2(server)
+      response = client.request("POST", "/", body: "begun;", ended: false)
+      expect(response.body).to eq("answered")
+      idle = connect_http2(server)
+      expect(idle.wait_goaway).to eq(:no_error)
+      response.write("ended", ended: true)
+      expect(received.pop).to eq("begun;ended")
+      expect(client.wait_goaway).to eq(:no_error)
+    end
+
+    it "is not short for a client that reads slowly and answers the PING behind what it has not read" do
+      server = serve_left_open(http2_ping_interval: 0.1, http2_ping_timeout: 0.1)
+      @client = connect_http2(server, settings: { initial_window_size: 2_000_000_000 }, receive_buffer: 4096)
+      client.open_window(2_000_000_000)
+      response = client.request("GET", "/")
+      stream = streams.pop
+      stream.on_close { |error| notes << error }
+      writing = Thread.new { stream.write("a" * 5_000_000) }
+      # Another connection has been given up meanwhile.
+      silent = connect_http2(server, pongs: false)
+      silent.request("GET", "/").status
+      other = streams.pop
+      other.on_close { |error| notes << [:other, error] }
+      expect(silent).to be_ended
+      expect(notes.pop.first).to eq(:other)
+      expect(response.read_bytes(5_000_000).bytesize).to eq(5_000_000)
+      writing.join
+      stream.close
+      expect(response.rest).to eq("")
+    end
+
     it "is short for a client that answers no PING, and not for one that does" do
       server = serve_left_open(http2_ping_interval: 0.1, http2_ping_timeout: 0.2)
       response, stream = open_stream(server)
@@ -133,6 +174,15 @@ RSpec.describe "HTTP/2 limits" do
       stream.close
       expect(response.rest).to eq("")
     end
+  end
+
+  it "count the frames of a client also while its connection is closing" do
+    server = serve_left_open(max_requests_per_connection: 2)
+    @client = connect_http2(server, pongs: false)
+    2.times { client.request("GET", "/").status }
+    client.wait_goaway
+    pings = Http2::Frame.new(:ping, 0, 0, "12345678").bytes * 1000
+    expect { 2000.times { client.raw.pour(pings) } }.to raise_error(SystemCallError)
   end
 
   it "end a connection behind so many requests, and lose none of them" do

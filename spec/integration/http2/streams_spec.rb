@@ -116,6 +116,25 @@ RSpec.describe "HTTP/2 streams" do
     end
   end
 
+  it "have none behind a HEAD, whoever answers it" do
+    latch = Latch.new
+    server = serve(threads: 1, queue_timeout: 0.1) do |env|
+      latch.wait if env["PATH_INFO"] == "/wait"
+      raise "broken" if env["PATH_INFO"] == "/raise"
+
+      [200, {}, ["ok"]]
+    end
+    @client = connect_http2(server)
+    client.request("GET", "/wait")
+    eventually { server.server.stats[:queued].zero? }
+    late = client.request("HEAD", "/")
+    expect([late.status, late.rest]).to eq([503, ""])
+    latch.open
+    long = client.request("HEAD", "/#{"a" * 9000}")
+    expect([long.status, long.rest]).to eq([414, ""])
+    expect(client.request("HEAD", "/raise").then { |response| [response.status, response.rest] }).to eq([500, ""])
+  end
+
   it "send files, arrays and what `each` yields" do
     path = File.join(temporary_folder, "file").tap { |name| File.write(name, "f" * 300_000) }
     each = Enumerator.new { |all| 30.times { all << ("e" * 10_000) } }

@@ -98,6 +98,37 @@ RSpec.describe "WebSockets over HTTP/2" do
     response.window >= 1000
   end
 
+  it "have an end from the start where the client has ended its side with the head" do
+    client = connect_http2(serve_hijack { |env| accept(env) })
+    fields = { ":method" => "CONNECT", ":protocol" => "websocket" }
+    response = client.request("CONNECT", "/chat", headers: fields)
+    expect(response.status).to eq(200)
+    socket = sockets.pop
+    expect(socket.read).to eq("")
+    socket.write("last")
+    socket.close
+    expect(response.rest).to eq("last")
+  end
+
+  it "let a thread that reads go on when another one closes the stream", rack: ">= 3.0" do
+    streams = Queue.new
+    read = Queue.new
+    server = serve do
+      body = lambda do |stream|
+        streams << stream
+        read << stream.read(1)
+      end
+      [200, { "rack.protocol" => "websocket" }, body]
+    end
+    response = open_tunnel(connect_http2(server))
+    expect(response.status).to eq(200)
+    stream = streams.pop
+    eventually { Thread.list.any? { |thread| thread.name&.start_with?("penstock worker") && thread.backtrace&.first&.include?("receive") } }
+    stream.close
+    expect(read.pop).to be_nil
+    expect(response.rest).to eq("")
+  end
+
   it "show a reset of the stream as the end of the connection" do
     client = connect_http2(serve_hijack { |env| accept(env) })
     response = open_tunnel(client)
