@@ -1,5 +1,6 @@
 # frozen_string_literal: true
 
+require "bundler"
 require "spec_helper"
 
 # TLS for who develops: a certificate for this machine, which the server makes and keeps.
@@ -101,5 +102,18 @@ RSpec.describe "TLS with --tls-dev" do
     expect(server.output.lines).to match [
       a_string_starting_with("penstock: the certificate for localhost cannot be kept in #{cache}/penstock").and(include("XDG_CACHE_HOME"))
     ]
+  end
+
+  # Where nothing is built yet, it builds first.
+  it "is what bin/serve --tls has", limit: 900 do
+    setup = ENV["PENSTOCK_CACHE"] || File.join(ENV["XDG_CACHE_HOME"] || File.join(Dir.home, ".cache"), "penstock")
+    env = { "PENSTOCK_CACHE" => setup, "XDG_CACHE_HOME" => cache, "PORT" => "0" }
+    server = Bundler.with_original_env { ChildServer.new(%w[bin/serve --tls], env: env, chdir: ServerHelper::ROOT) }
+    servers << server
+    eventually(600) { server.output.match?(ChildServer::START_LINE) || server.ended? }
+    server.wait_until_ready
+    expect(server.url).to start_with("https://127.0.0.1:")
+    client = trusting(server.url, "localhost").write(request_bytes("GET", "/", headers: { "host" => "localhost" }))
+    expect(client.read_response.body).to include("Nobody has said anything yet")
   end
 end
