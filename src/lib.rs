@@ -46,7 +46,7 @@ pub mod socket;
 mod spool;
 pub mod stats;
 pub mod stream;
-mod tls;
+pub mod tls;
 mod upgrade;
 #[cfg(test)]
 mod wake_counter;

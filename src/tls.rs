@@ -1,6 +1,7 @@
 //! TLS at a listener (rustls): its certificates, which can be reloaded, and the handshake.
 
 mod certificates;
+pub mod development;
 mod stream;
 
 use std::{io, sync::Arc};

@@ -71,12 +71,14 @@ module Penstock
 
     # @param url [String] `tcp://HOST:PORT`, `ssl://HOST:PORT?cert=PATH&key=PATH`, `unix:///PATH` or `fd://N`, with options behind a `?`.
     # @param backlog [Integer, nil] the backlog where the URL names none.
+    # @param certificate [Array(String, String), nil] the paths of the certificate and the key where an `ssl://` names none;
+    #   nil: then it is refused.
     # @return [Bind]
     # @raise [ConfigurationError] if it cannot be read.
-    def self.parse(url, backlog: nil)
+    def self.parse(url, backlog: nil, certificate: nil)
       place, query = url.split("?", 2)
       scheme, rest = place.to_s.split("://", 2)
-      new(**read(scheme, rest), backlog: backlog, **options(scheme.to_sym, query)).freeze
+      new(**read(scheme, rest), backlog: backlog, **options(scheme.to_sym, query, certificate)).freeze
     rescue ArgumentError => e
       raise ConfigurationError, "bind #{url}: #{e.message}"
     end
@@ -84,11 +86,13 @@ module Penstock
     # @param port [Integer]
     # @param development [Boolean] whether to listen on loopback alone.
     # @param backlog [Integer, nil]
+    # @param certificate [Array(String, String), nil] the paths of a certificate and its key, to encrypt with; nil: it does not.
     # @return [Bind] the place where nothing is bound: both loopback addresses, or all addresses. A machine without IPv6 has
     #   those of IPv4 alone.
-    def self.default(port, development:, backlog: nil)
+    def self.default(port, development:, backlog: nil, certificate: nil)
       host = development ? "localhost" : everywhere(port)
-      new(kind: :tcp, host: host, port: port, backlog: backlog).freeze
+      tls = certificate ? { kind: :ssl, certificates: [certificate], verify: :none } : { kind: :tcp }
+      new(host: host, port: port, backlog: backlog, **tls).freeze
     end
 
     class << self
@@ -123,24 +127,29 @@ module Penstock
         path
       end
 
-      def options(kind, query)
+      def options(kind, query, certificate)
         given = URI.decode_www_form(query.to_s)
         texts, numbers = given.partition { |name, _| base_of(kind, name).nil? }
         numbers = numbers.to_h { |name, value| [name.to_sym, number(value, name, base_of(kind, name))] }
-        kind == :ssl ? { **numbers, **tls(texts) } : numbers
+        kind == :ssl ? { **numbers, **tls(texts, certificate) } : numbers
       end
 
       def base_of(kind, name)
         OPTIONS.fetch(kind).fetch(name.to_sym) { raise ArgumentError, "unknown option #{name}; #{known(kind)}" }
       end
 
-      def tls(options)
+      def tls(options, default)
         all = options.group_by(&:first).transform_values { |pairs| pairs.map { |_, value| File.expand_path(value) } }
-        certificates, keys = all.values_at("cert", "key").map(&:to_a)
-        raise ArgumentError, "it needs a certificate and its key: ?cert=PATH&key=PATH" if certificates.empty?
+        { certificates: certificates(*all.values_at("cert", "key").map(&:to_a), default),
+          ca: all["ca"]&.last, verify: verify(options.to_h["verify"] || "none", all["ca"]) }
+      end
+
+      def certificates(certificates, keys, default)
+        return [default] if default && [*certificates, *keys].empty?
+        raise ArgumentError, "it needs a certificate and its key, ?cert=PATH&key=PATH, or the setting tls_dev" if certificates.empty?
         raise ArgumentError, "each cert needs a key, and each key a cert" unless certificates.size == keys.size
 
-        { certificates: certificates.zip(keys), ca: all["ca"]&.last, verify: verify(options.to_h["verify"] || "none", all["ca"]) }
+        certificates.zip(keys)
       end
 
       def verify(word, authorities)

@@ -74,12 +74,22 @@ module Penstock
     # The port beside a bind, as a URL; nil for what is no port, which the settings will refuse.
     def default_url(port)
       number = Integer(port.to_s, 10, exception: false)
-      Bind.default(number, development: environment == "development").to_s if number
+      Bind.default(number, development: environment == "development", certificate: certificate).to_s if number
     end
 
-    def environment
-      name = layers.find { |layer| layer.key?(:environment) }
-      name ? name[:environment].value.to_s : Settings.fetch(:environment).default({})
+    def environment = value_of(:environment).to_s
+
+    # That of `tls_dev`; nil also for what is no value of it, which the settings will refuse.
+    def certificate
+      DevelopmentCertificate.paths if Settings.fetch(:tls_dev).convert(value_of(:tls_dev), {})
+    rescue ConfigurationError
+      nil
+    end
+
+    # The value of a setting that is needed before all of them are known.
+    def value_of(name)
+      layer = layers.find { |candidate| candidate.key?(name) }
+      layer ? layer[name].value : Settings.fetch(name).default({})
     end
 
     def variables(env)

@@ -1,5 +1,6 @@
 # frozen_string_literal: true
 
+require_relative "development_certificate"
 require_relative "errors"
 require_relative "pidfile"
 require_relative "signals"
@@ -64,6 +65,7 @@ module Penstock
     def greet
       threads = @settings.threads
       say("Penstock #{VERSION}, #{ruby}, #{threads} #{threads == 1 ? "thread" : "threads"}, #{@settings.environment}")
+      say(DevelopmentCertificate.advice) if @settings.tls_dev
       @server.urls.each { |url| say("Listening on #{url}") }
     end
 

@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require_relative "bind"
+require_relative "development_certificate"
 require_relative "settings_table"
 require_relative "spelling"
 
@@ -20,8 +21,8 @@ module Penstock
     end
 
     # @param given [Hash{Symbol => Object}] values by the names of the table; the others get their defaults.
-    # @raise [ConfigurationError] for a name that is not in the table, a value that it does not take, or a URL in `bind` that
-    #   cannot be read.
+    # @raise [ConfigurationError] for a name that is not in the table, a value that it does not take, a URL in `bind` that cannot
+    #   be read, or a `tls_dev` without effect.
     def initialize(**given)
       given.each_key { |name| self.class.fetch(name) }
       @values = {}
@@ -30,7 +31,7 @@ module Penstock
         @values[name] = given.key?(name) ? setting.convert(given[name], @values) : setting.default(@values)
       end
       @values.freeze
-      @parsed = @values[:bind].map { |url| Bind.parse(url, backlog: @values[:backlog]) }.freeze
+      @parsed = parse.freeze
       freeze
     end
 
@@ -45,9 +46,25 @@ module Penstock
     # @raise [ConfigurationError] if a host name cannot be resolved.
     def binds
       places = @parsed
-      places = [Bind.default(port, development: environment == "development", backlog: backlog)] if places.empty?
+      places = [default_place] if places.empty?
       # Of port 0 each place is a port of its own.
       places.flat_map(&:resolve).uniq { |place| place.port&.zero? ? place : place.to_s }
     end
+
+    private
+
+    def parse
+      places = bind.map { |url| Bind.parse(url, backlog: backlog, certificate: certificate) }
+      return places if !tls_dev || places.empty? || places.any? { |place| place.certificates == [certificate] }
+
+      # Whoever asks for TLS must not be served without it in silence.
+      raise ConfigurationError, "tls_dev: it has no effect on #{places.join(", ")}; bind ssl://HOST:PORT, with no cert, or leave it out"
+    end
+
+    def default_place
+      Bind.default(port, development: environment == "development", backlog: backlog, certificate: certificate)
+    end
+
+    def certificate = tls_dev ? DevelopmentCertificate.paths : nil
   end
 end

@@ -127,6 +127,8 @@ RSpec.describe "The command penstock" do
       ["an unknown option", ["--prot", "80"], {}, {}, "invalid option: --prot"],
       ["a bad value", ["-t", "many"], {}, {}, 'threads: expected a number of threads above 0, or MIN:MAX, not "many" (given by --threads)'],
       ["a bad bind", ["-b", "127.0.0.1:80"], {}, {}, "bind 127.0.0.1:80: write it as tcp://HOST:PORT, ssl://HOST:PORT?cert="],
+      ["TLS for a place that has none", ["--tls-dev", "-b", "tcp://127.0.0.1:0"], {}, {},
+       "tls_dev: it has no effect on tcp://127.0.0.1:0; bind ssl://HOST:PORT, with no cert, or leave it out (given by --tls-dev)"],
       ["more than one process", ["-w", "2"], {}, {}, "workers: 2 needs a cluster, which this version does not have"],
       ["more than one process, by a variable", [], {}, { "WEB_CONCURRENCY" => "4" }, "(given by WEB_CONCURRENCY)"],
       ["no config.ru", ["-p", "0"], {}, {}, "there is no config.ru in /"],

@@ -49,7 +49,7 @@ RSpec.describe Penstock::Bind do
       "fd://x" => 'a descriptor has to be a number, not "x"',
       "fd://3?backlog=1" => "fd:// takes none",
       "ssl://localhost" => "write it as ssl://HOST:PORT",
-      "ssl://localhost:1" => "it needs a certificate and its key: ?cert=PATH&key=PATH",
+      "ssl://localhost:1" => "it needs a certificate and its key, ?cert=PATH&key=PATH, or the setting tls_dev",
       "ssl://localhost:1?cert=c" => "each cert needs a key, and each key a cert",
       "ssl://localhost:1?cert=c&key=k&verify=peer" => 'verify is none, optional, require, not "peer"',
       "ssl://localhost:1?cert=c&key=k&verify=optional" => "verify=optional needs the certificate authorities: &ca=PATH",

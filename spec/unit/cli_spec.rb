@@ -35,6 +35,7 @@ RSpec.describe Penstock::CLI do
       %w[--access-log] => [:access_log, "true", "--access-log"],
       %w[--access-log log/a.log] => [:access_log, '"log/a.log"', "--access-log"],
       %w[--access-log config.ru] => [:access_log, "true", "--access-log"],
+      %w[--tls-dev] => [:tls_dev, "true", "--tls-dev"],
       %w[--pidfile a.pid] => [:pidfile, '"a.pid"', "--pidfile"]
     }.each do |arguments, (name, value, source)|
       it("takes #{arguments.join(" ")}") { expect(check(name, *arguments)).to eq [value, source] }
@@ -75,7 +76,7 @@ RSpec.describe Penstock::CLI do
     expect(run("-h")).to eq 0
     expect(out.string).to include("-b, --bind URL", "-p, --port N", "-t, --threads N", "-w, --workers N", "-e, --environment NAME",
                                   "-C, --config FILE", "-q, --quiet", "--log-level LEVEL", "--access-log [FILE]",
-                                  "--pidfile FILE", "--debug", "--check", "-v, --version", "-h, --help")
+                                  "--pidfile FILE", "--tls-dev", "--debug", "--check", "-v, --version", "-h, --help")
   end
 
   describe "serving" do

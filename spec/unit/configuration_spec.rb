@@ -112,6 +112,18 @@ RSpec.describe Penstock::Configuration do
       expect(found.source(:bind)).to eq "config/penstock.rb:2, config/penstock.rb:1"
     end
 
+    it "is the port with TLS beside a bind, with tls_dev" do
+      file("config/penstock.rb", "port 0\nbind 'unix:///a'\ntls_dev")
+      expect(places).to eq %w[unix:///a ssl://127.0.0.1:0]
+    end
+
+    it "refuses a bad tls_dev, and one without effect, with where it comes from" do
+      file("config/penstock.rb", "port 0\nbind 'unix:///a'\ntls_dev 'maybe'")
+      expect { places }.to raise_error(Penstock::ConfigurationError, %r{\Atls_dev: expected .*given by config/penstock\.rb:3\)})
+      expect { places(flags: { bind: ["unix:///a"], tls_dev: true }) }
+        .to raise_error(Penstock::ConfigurationError, /\Atls_dev: it has no effect on unix:.*given by /)
+    end
+
     it "refuses a bad port also beside a bind" do
       expect { configuration(env: { "PORT" => "x", "BIND" => "unix:///a" }).settings }
         .to raise_error(Penstock::ConfigurationError, /\Aport: .*given by PORT/)

@@ -179,6 +179,11 @@ RSpec.describe Penstock::Launcher do
       ]
     end
 
+    it "is how to trust the certificate of tls_dev, before where it listens" do
+      options[:tls_dev] = true
+      expect(lines[1..2]).to eq [Penstock::DevelopmentCertificate.advice, "Listening on http://127.0.0.1:1"]
+    end
+
     it "counts one thread, and names no limit that is not there" do
       options.merge!(threads: 1, drain_timeout: nil)
       expect(lines).to include(/, 1 thread, /, "Stopping (stop was called)")

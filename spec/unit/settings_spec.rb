@@ -6,8 +6,8 @@ require "penstock/settings"
 RSpec.describe Penstock::Settings do
   describe "defaults" do
     {
-      environment: "development", bind: [], port: 9292, threads: 5, workers: 0, quiet: false, debug: false, log_level: :info,
-      access_log: false, error_log: nil, pidfile: nil, drain_timeout: 2,
+      environment: "development", bind: [], port: 9292, tls_dev: false, threads: 5, workers: 0, quiet: false, debug: false,
+      log_level: :info, access_log: false, error_log: nil, pidfile: nil, drain_timeout: 2,
       tls_handshake_timeout: 10, first_byte_timeout: 10, header_timeout: 30, body_timeout: 30, min_body_rate: 500,
       write_timeout: 30, min_write_rate: 500, keep_alive_timeout: 65, max_requests_per_connection: nil,
       max_header_bytes: 65_536, max_header_fields: 100, max_uri_bytes: 8192, max_trailer_bytes: 16_384,
@@ -89,6 +89,30 @@ RSpec.describe Penstock::Settings do
       ports = %w[tcp://127.0.0.1:0 tcp://127.0.0.1:0 ssl://127.0.0.1:0?cert=a&key=b ssl://127.0.0.1:0?cert=c&key=d]
       expect(described_class.new(bind: ports).binds.map { |bind| bind.certificates&.flatten&.map { |path| File.basename(path) } })
         .to eq [nil, %w[a b], %w[c d]]
+    end
+
+    describe "with tls_dev" do
+      let(:pair) { Penstock::DevelopmentCertificate.paths }
+
+      def binds(**settings) = described_class.new(tls_dev: true, **settings).binds
+
+      it "is the port with the certificate for localhost" do
+        expect(binds(port: 0)).to match [have_attributes(to_s: "ssl://127.0.0.1:0", certificates: [pair], verify: :none)]
+        expect(binds(port: 0, environment: "test")).to all have_attributes(kind: :ssl, certificates: [pair])
+      end
+
+      it "gives that certificate to what is bound as ssl:// without one, and to nothing else" do
+        urls = %w[ssl://127.0.0.1:1?verify=optional&ca=/ca ssl://127.0.0.1:2?cert=/c&key=/k tcp://127.0.0.1:3]
+        expect(binds(bind: urls).map { |bind| [bind.kind, bind.certificates, bind.verify] })
+          .to eq [[:ssl, [pair], :optional], [:ssl, [%w[/c /k]], :none], [:tcp, nil, nil]]
+      end
+
+      it "is refused where nothing would have it, and where a cert has no key" do
+        expect { binds(bind: %w[tcp://127.0.0.1:1 unix:///a]) }
+          .to raise_error(Penstock::ConfigurationError, %r{\Atls_dev: it has no effect on tcp://127\.0\.0\.1:1, unix:///a; bind ssl://})
+        expect { binds(bind: "ssl://127.0.0.1:1?cert=c") }.to raise_error(Penstock::ConfigurationError, /each cert needs a key/)
+        expect { binds(bind: "ssl://127.0.0.1:1?key=k") }.to raise_error(Penstock::ConfigurationError, /needs a certificate/)
+      end
     end
 
     it "is looked at before the server starts" do

@@ -62,7 +62,11 @@ fn covers(key: &CertifiedKey, name: &ServerName<'_>) -> bool {
         .is_some_and(|certificate| certificate.verify_is_valid_for_subject_name(name).is_ok())
 }
 
-fn read(identity: &Identity, provider: &CryptoProvider) -> Result<CertifiedKey> {
+/// Reads a certificate with the chain behind it, and its key.
+///
+/// # Errors
+/// A file cannot be read or used, or they do not belong together.
+pub(super) fn read(identity: &Identity, provider: &CryptoProvider) -> Result<CertifiedKey> {
     let Identity { certificate, key } = identity;
     let file = |what: &str, path: &std::path::Path| {
         format!("the {what} {} cannot be used", path.display())

@@ -6,6 +6,7 @@
 )]
 
 mod config;
+mod development_certificate;
 mod env;
 mod error;
 mod fd;
@@ -29,5 +30,6 @@ fn init(ruby: &Ruby) -> Result<(), Error> {
     strings::init(ruby);
     stream::init(ruby, penstock)?;
     lease::init(ruby, penstock)?;
-    server::init(ruby, penstock)
+    server::init(ruby, penstock)?;
+    development_certificate::init(penstock)
 }
