@@ -7,6 +7,8 @@ use std::{
     time::Duration,
 };
 
+use crate::network::Network;
+
 /// Every limit of the server. `None` switches a limit off.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -56,6 +58,8 @@ pub struct Config {
     pub linger_timeout: Duration,
     /// Longest time that a connection is drained after its last response.
     pub linger_total: Duration,
+    /// Peers whose word counts: their X-Forwarded-Proto sets the scheme.
+    pub trusted_proxies: Vec<Network>,
     /// Most connections of the process; `None`: as many as descriptors allow, which is the hard
     /// limit less what is left to everything else, and at most 65,536.
     pub max_connections: Option<usize>,

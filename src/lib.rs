@@ -33,6 +33,7 @@ pub mod input;
 mod io;
 mod listener;
 pub mod log;
+pub mod network;
 pub mod outbox;
 mod outgoing;
 mod progress;

@@ -68,6 +68,17 @@ pub enum Address {
     Unix,
 }
 
+/// Who is at the ends of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ends {
+    /// The client.
+    pub(crate) peer: Address,
+    /// Where the client was received.
+    pub(crate) local: Address,
+    /// Whether whoever opened the connection is one of `trusted_proxies`.
+    pub(crate) is_trusted: bool,
+}
+
 impl Socket {
     fn new(stream: Stream) -> Self {
         Self {

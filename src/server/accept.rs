@@ -8,7 +8,12 @@ use std::{
 
 use super::Shared;
 use crate::{
-    listener::Listener, log::Level, protocol, socket::Socket, stats::Counters, tls::Acceptor,
+    listener::Listener,
+    log::Level,
+    protocol,
+    socket::{Ends, Socket},
+    stats::Counters,
+    tls::Acceptor,
 };
 
 /// Descriptors that are left to everything but connections.
@@ -52,19 +57,25 @@ pub(super) async fn accept(listener: Listener, shared: Arc<Shared>) {
             shared.await_room().await;
             match listener.accept().await {
                 Ok((mut socket, peer, local)) => {
+                    let trusted = &shared.config.trusted_proxies;
+                    let ends = Ends {
+                        peer,
+                        local,
+                        is_trusted: trusted.iter().any(|network| network.contains(peer)),
+                    };
                     socket.list_in(&shared.fds);
                     Counters::add(&shared.counters.accepted);
                     let permit = Permit::new(&shared);
                     let shared = shared.clone();
                     match listener.tls() {
                         None => {
-                            tokio::spawn(protocol::serve(socket, peer, local, shared, permit));
+                            tokio::spawn(protocol::serve(socket, ends, shared, permit));
                         }
                         Some(tls) => {
                             let tls = tls.clone();
                             tokio::spawn(async move {
                                 if let Some(socket) = handshake(socket, &tls, &shared).await {
-                                    protocol::serve(socket, peer, local, shared, permit).await;
+                                    protocol::serve(socket, ends, shared, permit).await;
                                 }
                             });
                         }

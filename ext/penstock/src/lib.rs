@@ -13,7 +13,6 @@ mod guarded;
 mod gvl;
 mod lease;
 mod memory;
-mod network;
 mod response;
 mod server;
 mod stream;
