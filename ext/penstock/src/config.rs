@@ -55,6 +55,7 @@ pub(crate) fn read(ruby: &Ruby, settings: RHash) -> Result<(Config, Options), Er
         linger_timeout: from.seconds("linger_timeout")?.unwrap_or_default(),
         linger_total: from.seconds("linger_total")?.unwrap_or_default(),
         trusted_proxies: from.networks("trusted_proxies")?,
+        proxy_protocol: from.get("proxy_protocol")?,
         max_connections: from.get("max_connections")?,
         queue_size: from.get("queue_size")?,
         queue_timeout: from.seconds("queue_timeout")?,
