@@ -7,6 +7,8 @@ use std::{
     time::Duration,
 };
 
+use crate::network::Network;
+
 /// Every limit of the server. `None` switches a limit off.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -18,7 +20,8 @@ pub struct Config {
     pub tls_min_version: TlsVersion,
     /// The protocols that TLS offers (RFC 7301), best first.
     pub alpn: Vec<String>,
-    /// Longest silence of a fresh connection before its first byte.
+    /// Longest silence of a fresh connection before its first byte, and longest time for the PROXY
+    /// header in front of it.
     pub first_byte_timeout: Option<Duration>,
     /// Longest time from the first byte of a head to its end.
     pub header_timeout: Option<Duration>,
@@ -56,6 +59,10 @@ pub struct Config {
     pub linger_timeout: Duration,
     /// Longest time that a connection is drained after its last response.
     pub linger_total: Duration,
+    /// Peers whose word counts: their X-Forwarded-Proto, and their PROXY header.
+    pub trusted_proxies: Vec<Network>,
+    /// Whether their connections have to begin with a PROXY header.
+    pub proxy_protocol: bool,
     /// Most connections of the process; `None`: as many as descriptors allow, which is the hard
     /// limit less what is left to everything else, and at most 65,536.
     pub max_connections: Option<usize>,

@@ -19,7 +19,7 @@ use crate::{
     progress::Progress,
     response::Head,
     server::Shared,
-    socket::{Address, Security},
+    socket::{Address, Ends, Security},
     stats::Counters,
     stream::Gone,
 };
@@ -29,6 +29,8 @@ pub(crate) struct Connection {
     pub(crate) io: Arc<io::Shared>,
     pub(crate) peer: Address,
     pub(crate) local: Address,
+    /// Whether whoever opened the connection is one of `trusted_proxies`.
+    pub(crate) is_trusted: bool,
     /// Empty for a plain connection.
     pub(crate) security: Option<Box<Security>>,
     pub(crate) server: Arc<Shared>,
@@ -64,8 +66,7 @@ pub(crate) struct State {
 impl Connection {
     pub(crate) fn new(
         io: Arc<io::Shared>,
-        peer: Address,
-        local: Address,
+        ends: Ends,
         security: Option<Box<Security>>,
         server: Arc<Shared>,
     ) -> Self {
@@ -88,8 +89,9 @@ impl Connection {
         };
         Self {
             io,
-            peer,
-            local,
+            peer: ends.peer,
+            local: ends.local,
+            is_trusted: ends.is_trusted,
             security,
             server,
             state: Mutex::new(state),

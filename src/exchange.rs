@@ -79,6 +79,12 @@ impl Exchange {
         self.connection().local
     }
 
+    /// Whether whoever opened the connection is one of `trusted_proxies`: what its fields say of
+    /// its own client counts.
+    pub fn is_from_trusted_proxy(&self) -> bool {
+        self.connection().is_trusted
+    }
+
     /// Whether the connection is encrypted.
     pub fn is_secure(&self) -> bool {
         self.connection().security.is_some()

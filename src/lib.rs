@@ -7,6 +7,9 @@
 //! → [`exchange`] → [`queue`] ⇒ a thread of the application ⇒ [`response`], [`stream`]
 //! → `outgoing` → `protocol` → socket
 //!
+//! Between listener and connection there may be a PROXY header (`proxy_protocol`) and the
+//! handshake of TLS (`tls`).
+//!
 //! One thread runs all of the network (`server`). Threads of the application take exchanges
 //! from the queue and answer them; what they have to tell the I/O thread goes through
 //! `wakeups`, and what they have to wait for is a `poll_…` method that takes a waker. A
@@ -33,10 +36,12 @@ pub mod input;
 mod io;
 mod listener;
 pub mod log;
+pub mod network;
 pub mod outbox;
 mod outgoing;
 mod progress;
 mod protocol;
+mod proxy_protocol;
 pub mod queue;
 pub mod request;
 mod request_body;

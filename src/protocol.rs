@@ -9,22 +9,16 @@ use crate::{
     http1, http2,
     io::{self, Opening},
     server::{Permit, Shared},
-    socket::{Address, Socket},
+    socket::{Ends, Socket},
     stream::Gone,
 };
 
 /// Serves a connection to its end.
-pub(crate) async fn serve(
-    socket: Socket,
-    peer: Address,
-    local: Address,
-    server: Arc<Shared>,
-    permit: Permit,
-) {
+pub(crate) async fn serve(socket: Socket, ends: Ends, server: Arc<Shared>, permit: Permit) {
     let negotiated = socket.is_for_http2();
     let security = socket.security().map(Box::new);
     let io = Arc::new(io::Shared::new(socket));
-    let connection = Arc::new(Connection::new(io, peer, local, security, server.clone()));
+    let connection = Arc::new(Connection::new(io, ends, security, server.clone()));
     let _registration = server.register(&connection);
     // Whatever ends this task, the exchange under way must hear of it.
     let _guard = Guard(&connection);

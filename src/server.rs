@@ -1,6 +1,7 @@
 //! The server: its thread, its listeners, and what all connections share.
 
 mod accept;
+mod prelude;
 
 use std::{
     collections::HashMap,

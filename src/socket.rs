@@ -1,6 +1,7 @@
 //! A connected socket of any kind, and the addresses at its ends.
 
 use std::{
+    fmt,
     future::poll_fn,
     io,
     mem::MaybeUninit,
@@ -66,6 +67,26 @@ pub enum Address {
     Ip(SocketAddr),
     /// A Unix socket, whose peers have no address.
     Unix,
+}
+
+/// Who is at the ends of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ends {
+    /// The client.
+    pub(crate) peer: Address,
+    /// Where the client was received.
+    pub(crate) local: Address,
+    /// Whether whoever opened the connection is one of `trusted_proxies`.
+    pub(crate) is_trusted: bool,
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Address::Ip(address) => address.fmt(f),
+            Address::Unix => f.write_str("a Unix socket"),
+        }
+    }
 }
 
 impl Socket {

@@ -45,7 +45,7 @@ module Penstock
     connection = [
       row[:tls_handshake_timeout, type::SECONDS.or_nil, 10, "Time for a TLS handshake"],
       row[:tls_min_version, type.choice(:"1.2", :"1.3"), :"1.2", "Oldest TLS version"],
-      row[:first_byte_timeout, type::SECONDS.or_nil, 10, "Silence of a fresh connection"],
+      row[:first_byte_timeout, type::SECONDS.or_nil, 10, "Silence of a fresh connection; time for its PROXY header"],
       row[:header_timeout, type::SECONDS.or_nil, 30, "Time for a whole request head"],
       row[:keep_alive_timeout, type::SECONDS.or_nil, 65, "Idle time between two requests of a connection"],
       row[:max_requests_per_connection, type::COUNT.or_nil, nil, "Requests that a connection serves before it is closed"],
@@ -72,7 +72,9 @@ module Penstock
           "Whether the application may send a 103 (rack.early_hints); proxies that take it for the answer are still about",
           flags: ["--early-hints"]],
       row[:trusted_proxies, type::PROXIES, %w[127.0.0.0/8 ::1 unix].freeze,
-          'Peers whose X-Forwarded-Proto sets the scheme: addresses, networks, "unix"']
+          'Peers whose X-Forwarded-Proto sets the scheme, and whose PROXY header counts: addresses, networks, "unix"'],
+      row[:proxy_protocol, type::BOOLEAN, false,
+          "Whether connections of trusted_proxies, and they alone, have to begin with a PROXY header (version 1 or 2)"]
     ]
 
     # HTTP/2.
@@ -104,7 +106,6 @@ module Penstock
 
     # Named here so that a configuration can be checked; refused away from their defaults until what they need is there.
     awaited = [
-      row[:proxy_protocol, type::BOOLEAN, false, "Whether trusted peers begin with a PROXY header", needs: "the PROXY protocol"],
       row[:boot_timeout, type::SECONDS.or_nil, 60, "Time for a worker process to start", needs: "a cluster"],
       row[:worker_timeout, type::SECONDS.or_nil, 60, "Silence of a worker process after which it is killed", needs: "a cluster"],
       row[:worker_check_interval, type::SECONDS, 5, "Time between two looks at the worker processes", needs: "a cluster"],

@@ -30,9 +30,11 @@ class RawClient
 
   # @param url [String] `http://host:port`, `tcp://host:port`, `https://host:port` or `unix:///path`
   # @param receive_buffer [Integer, nil] bytes that the kernel keeps for a client that does not read; nil: its default
+  # @param preamble [String] what is written before all else, also before the handshake of TLS
   # @param tls [Hash] of TlsSocket
-  def initialize(url, receive_buffer: nil, **tls)
+  def initialize(url, receive_buffer: nil, preamble: "", **tls)
     @socket = open_socket(url, receive_buffer)
+    @socket.write(preamble)
     @socket = TlsSocket.new(@socket, **tls) if url.start_with?("https:")
     @buffer = String.new(encoding: Encoding::BINARY)
     @ending = nil

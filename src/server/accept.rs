@@ -6,10 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::Shared;
-use crate::{
-    listener::Listener, log::Level, protocol, socket::Socket, stats::Counters, tls::Acceptor,
-};
+use super::{Shared, prelude};
+use crate::{listener::Listener, protocol, socket::Ends, stats::Counters};
 
 /// Descriptors that are left to everything but connections.
 const RESERVED_DESCRIPTORS: u64 = 128;
@@ -52,22 +50,21 @@ pub(super) async fn accept(listener: Listener, shared: Arc<Shared>) {
             shared.await_room().await;
             match listener.accept().await {
                 Ok((mut socket, peer, local)) => {
+                    let trusted = &shared.config.trusted_proxies;
+                    let ends = Ends {
+                        peer,
+                        local,
+                        is_trusted: trusted.iter().any(|network| network.contains(peer)),
+                    };
                     socket.list_in(&shared.fds);
                     Counters::add(&shared.counters.accepted);
                     let permit = Permit::new(&shared);
                     let shared = shared.clone();
-                    match listener.tls() {
-                        None => {
-                            tokio::spawn(protocol::serve(socket, peer, local, shared, permit));
-                        }
-                        Some(tls) => {
-                            let tls = tls.clone();
-                            tokio::spawn(async move {
-                                if let Some(socket) = handshake(socket, &tls, &shared).await {
-                                    protocol::serve(socket, peer, local, shared, permit).await;
-                                }
-                            });
-                        }
+                    let tls = listener.tls().cloned();
+                    if tls.is_none() && !prelude::is_announced(&ends, &shared) {
+                        tokio::spawn(protocol::serve(socket, ends, shared, permit));
+                    } else {
+                        tokio::spawn(prelude::serve(socket, ends, tls, shared, permit));
                     }
                 }
                 Err(error) if is_exhaustion(&error) => {
@@ -94,34 +91,6 @@ pub(super) async fn accept(listener: Listener, shared: Arc<Shared>) {
         () = accepting => {}
         _ = draining.wait_for(|draining| *draining) => {}
     }
-}
-
-/// Encrypts a connection; `None`: it is over. In a box, which is given back behind the handshake:
-/// a connection keeps room for its largest wait.
-async fn handshake(socket: Socket, tls: &Acceptor, shared: &Shared) -> Option<Socket> {
-    let limit = shared.config.tls_handshake_timeout;
-    let mut draining = shared.draining.subscribe();
-    let handshake = Box::pin(async {
-        let encrypting = socket.encrypt(tls);
-        match limit {
-            None => encrypting.await,
-            Some(limit) => tokio::time::timeout(limit, encrypting)
-                .await
-                .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())),
-        }
-    });
-    let encrypted = tokio::select! {
-        encrypted = handshake => encrypted,
-        // Nothing was asked yet.
-        _ = draining.wait_for(|draining| *draining) => return None,
-    };
-    // Scanners and clients of another protocol are many: no line for each.
-    encrypted
-        .inspect_err(|error| {
-            let text = format!("penstock: a TLS handshake failed: {error}");
-            shared.log.write(Level::Debug, &text);
-        })
-        .ok()
 }
 
 /// Whether an error of accept(2) concerns the one connection that was to be accepted, so that the

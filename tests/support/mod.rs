@@ -46,6 +46,8 @@ pub(crate) fn config() -> Config {
         slow_consumer: SlowConsumer::Block,
         linger_timeout: Duration::from_millis(100),
         linger_total: Duration::from_millis(500),
+        trusted_proxies: Vec::new(),
+        proxy_protocol: false,
         max_connections: None,
         queue_size: 100,
         queue_timeout: None,

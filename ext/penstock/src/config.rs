@@ -10,14 +10,13 @@ use penstock::{
         Tls, TlsVersion,
     },
     log::Level,
+    network::Network,
 };
 
-use crate::{error::configuration_error, network::Network};
+use crate::error::configuration_error;
 
 /// What the extension itself needs of the settings.
 pub(crate) struct Options {
-    /// Peers whose X-Forwarded-Proto counts.
-    pub(crate) trusted: Vec<Network>,
     /// Whether the application may send a 103.
     pub(crate) early_hints: bool,
 }
@@ -28,14 +27,6 @@ pub(crate) struct Options {
 /// One is missing or has a value that the table of settings should have refused.
 pub(crate) fn read(ruby: &Ruby, settings: RHash) -> Result<(Config, Options), Error> {
     let from = Reader { ruby, settings };
-    let trusted = from.get::<Vec<String>>("trusted_proxies")?;
-    let trusted = trusted
-        .iter()
-        .map(|text| {
-            text.parse()
-                .map_err(|()| from.refuse("trusted_proxies", text))
-        })
-        .collect::<Result<_, Error>>()?;
     let config = Config {
         threads: from.get("threads")?,
         tls_handshake_timeout: from.seconds("tls_handshake_timeout")?,
@@ -63,6 +54,8 @@ pub(crate) fn read(ruby: &Ruby, settings: RHash) -> Result<(Config, Options), Er
         slow_consumer: slow_consumer(ruby, &from.name("slow_consumer")?)?,
         linger_timeout: from.seconds("linger_timeout")?.unwrap_or_default(),
         linger_total: from.seconds("linger_total")?.unwrap_or_default(),
+        trusted_proxies: from.networks("trusted_proxies")?,
+        proxy_protocol: from.get("proxy_protocol")?,
         max_connections: from.get("max_connections")?,
         queue_size: from.get("queue_size")?,
         queue_timeout: from.seconds("queue_timeout")?,
@@ -87,7 +80,6 @@ pub(crate) fn read(ruby: &Ruby, settings: RHash) -> Result<(Config, Options), Er
     Ok((
         config,
         Options {
-            trusted,
             early_hints: from.get("early_hints")?,
         },
     ))
@@ -182,6 +174,14 @@ impl Reader<'_> {
         Duration::try_from_secs_f64(seconds)
             .map(Some)
             .map_err(|_| self.refuse(name, &seconds.to_string()))
+    }
+
+    fn networks(&self, name: &str) -> Result<Vec<Network>, Error> {
+        let texts = self.get::<Vec<String>>(name)?;
+        texts
+            .iter()
+            .map(|text| text.parse().map_err(|()| self.refuse(name, text)))
+            .collect()
     }
 
     fn access_log(&self) -> Result<AccessLogTarget, Error> {

@@ -14,7 +14,6 @@ use penstock::{exchange::Exchange, request::Request, socket::Address};
 use rb_sys::VALUE;
 
 use crate::{
-    network::Network,
     strings::{Text, field_key},
     template::{Templates, duplicate, split_host},
 };
@@ -67,16 +66,11 @@ impl<'a> Env<'a> {
     ///
     /// # Errors
     /// Ruby is out of memory.
-    pub(crate) fn fill(
-        &mut self,
-        exchange: &Exchange,
-        request: &Request,
-        trusted: &[Network],
-    ) -> Result<(), Error> {
+    pub(crate) fn fill(&mut self, exchange: &Exchange, request: &Request) -> Result<(), Error> {
         self.set_line(request)?;
         self.set_fields(&request.headers)?;
         self.set_protocol(request)?;
-        self.set_server(exchange, request, trusted)?;
+        self.set_server(exchange, request)?;
         self.set_peer(exchange.peer())?;
         if let Some(verified) = exchange.client_verified() {
             self.set_client_certificate(verified)?;
@@ -230,17 +224,9 @@ impl<'a> Env<'a> {
 
     /// Name, port and scheme, from the authority that the client asked for; only HTTP/1.0 may
     /// leave that to the listener.
-    fn set_server(
-        &mut self,
-        exchange: &Exchange,
-        request: &Request,
-        trusted: &[Network],
-    ) -> Result<(), Error> {
-        let forwarded = request.headers.get("x-forwarded-proto").filter(|_| {
-            trusted
-                .iter()
-                .any(|network| network.contains(exchange.peer()))
-        });
+    fn set_server(&mut self, exchange: &Exchange, request: &Request) -> Result<(), Error> {
+        let forwarded = request.headers.get("x-forwarded-proto");
+        let forwarded = forwarded.filter(|_| exchange.is_from_trusted_proxy());
         let forwarded = forwarded.is_some_and(|proto| {
             let first = proto
                 .as_bytes()

@@ -14,7 +14,6 @@ mod guarded;
 mod gvl;
 mod lease;
 mod memory;
-mod network;
 mod response;
 mod server;
 mod stream;

@@ -160,7 +160,7 @@ impl Engine {
             ));
         };
         let mut env = Env::new(ruby, &self.templates, &request)?;
-        env.fill(&exchange, &request, &self.options.trusted)?;
+        env.fill(&exchange, &request)?;
         let offered = env::offered(&request);
         drop(request);
         let input = exchange.take_input();
