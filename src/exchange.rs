@@ -5,6 +5,7 @@
 //! answered: dropped without an answer it is a 500, and dropped with its stream open it is a
 //! broken response.
 
+mod hijack;
 mod inner;
 
 use std::{
@@ -22,7 +23,6 @@ pub(crate) use self::inner::{Inner, Reply};
 use crate::{
     connection::Connection,
     error::{Error, Kind, Result},
-    hijack::Hijacked,
     input::{Input, without_control_fields},
     outbox::{Outbox, PendingWrite, Written},
     request::Request,
@@ -257,60 +257,6 @@ impl Exchange {
     pub fn set_write_timeout(&self, timeout: Option<Duration>) {
         self.inner.state.lock().write_timeout = Some(timeout);
         self.inner.carrier.look_again();
-    }
-
-    /// Asks for the socket. The request body must have been read to its end.
-    ///
-    /// # Errors
-    /// There is an answer, or the client has gone.
-    pub fn want_hijack(&self) -> Result<()> {
-        let mut state = self.inner.state.lock();
-        if !matches!(state.answer, Answer::None) {
-            return Err(Error::new(Kind::Misuse, "the response was already begun"));
-        }
-        if let Some(gone) = self.inner.outbox.gone() {
-            return Err(gone.to_error());
-        }
-        if matches!(state.hijack, Hijack::None) {
-            state.hijack = Hijack::Wanted;
-        }
-        let service = state.service.take();
-        drop(state);
-        if let Some(service) = service {
-            self.inner.server.wakeups.wake(service);
-        }
-        Ok(())
-    }
-
-    /// The socket, after [`Exchange::want_hijack`].
-    ///
-    /// # Errors
-    /// The client went before it could be handed over.
-    pub fn poll_hijacked(&self, cx: &mut Context<'_>) -> Poll<Result<Hijacked>> {
-        let mut state = self.inner.state.lock();
-        match std::mem::replace(&mut state.hijack, Hijack::Taken) {
-            Hijack::Given(hijacked) => Poll::Ready(hijacked),
-            Hijack::Wanted | Hijack::Waiting(_) => {
-                state.hijack = Hijack::Waiting(cx.waker().clone());
-                Poll::Pending
-            }
-            other @ (Hijack::None | Hijack::Taken) => {
-                state.hijack = other;
-                Poll::Ready(Err(Error::new(
-                    Kind::Misuse,
-                    "the socket was not asked for",
-                )))
-            }
-        }
-    }
-
-    /// Gives up a wait of [`Exchange::poll_hijacked`]. It can be begun again until
-    /// [`Exchange::release`].
-    pub fn cancel_hijack(&self) {
-        let mut state = self.inner.state.lock();
-        if matches!(state.hijack, Hijack::Waiting(_)) {
-            state.hijack = Hijack::Wanted;
-        }
     }
 
     /// The application's `call` is over and its thread is free. What is unread of the request

@@ -1,14 +1,16 @@
 //! HTTP/2: drives h2 over a connection. Each request is a stream with a task of its own
-//! (`stream`): none waits for another, and what they all share is here.
+//! (`task`): none waits for another, and what they all share is here.
 
 mod body;
 mod date;
 mod hijack;
 mod pings;
 mod request;
+mod response;
 mod response_head;
 mod sender;
 mod stream;
+mod task;
 mod translator;
 mod websocket;
 
@@ -327,7 +329,7 @@ impl Driver<'_> {
             self.close();
         }
         let open = OpenStream::new(self.shared);
-        tokio::spawn(stream::serve(self.shared.clone(), open, request, respond));
+        tokio::spawn(task::serve(self.shared.clone(), open, request, respond));
     }
 
     /// Takes no more requests; those that are under way end as they would have (RFC 9113 section

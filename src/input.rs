@@ -1,5 +1,7 @@
 //! The body of a request: whole (in memory or in a file), or as it comes.
 
+mod limits;
+
 use std::{
     collections::VecDeque,
     fmt,
@@ -14,12 +16,14 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, header};
+use http::HeaderMap;
 use parking_lot::Mutex;
 use tokio::sync::OwnedSemaphorePermit;
 
+pub(crate) use self::limits::{Limits, without_control_fields};
+
 use crate::{
-    config::{Config, RATE_GRACE},
+    config::RATE_GRACE,
     error::{Error, Kind, Result},
     inbox::Inbox,
     request_body::RequestBody,
@@ -54,41 +58,6 @@ pub(crate) struct BodyReader {
     /// Whether it has ever had something to read.
     live: AtomicBool,
     limits: Limits,
-}
-
-/// The limits of a body that is read by the application.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    max: Option<u64>,
-    max_trailers: usize,
-    min_rate: Option<u64>,
-    /// Longest silence while the application waits.
-    pub(crate) silence: Option<Duration>,
-}
-
-impl Limits {
-    pub(crate) fn new(config: &Config) -> Self {
-        Self {
-            max: config.max_body_bytes,
-            max_trailers: config.max_trailer_bytes,
-            min_rate: config.min_body_rate,
-            silence: config.body_timeout,
-        }
-    }
-
-    fn none() -> Self {
-        Self {
-            max: None,
-            max_trailers: usize::MAX,
-            min_rate: None,
-            silence: None,
-        }
-    }
-
-    /// Whether `received` bytes are more than is allowed.
-    pub(crate) fn is_exceeded_by(&self, received: u64) -> bool {
-        self.max.is_some_and(|max| received > max)
-    }
 }
 
 struct State {
@@ -370,29 +339,6 @@ impl BodyReader {
             }
         }
     }
-}
-
-/// Fields that frame, route or authenticate a message have no meaning behind it, and an
-/// application must not take them for those of its head (RFC 9110 section 6.5.1).
-pub(crate) fn without_control_fields(mut trailers: HeaderMap) -> HeaderMap {
-    for name in [
-        header::AUTHORIZATION,
-        header::CONNECTION,
-        header::CONTENT_ENCODING,
-        header::CONTENT_LENGTH,
-        header::CONTENT_RANGE,
-        header::CONTENT_TYPE,
-        header::COOKIE,
-        header::EXPECT,
-        header::HOST,
-        header::TE,
-        header::TRAILER,
-        header::TRANSFER_ENCODING,
-        header::UPGRADE,
-    ] {
-        trailers.remove(name);
-    }
-    trailers
 }
 
 async fn drain(mut body: RequestBody) {

@@ -258,6 +258,20 @@ impl Shared {
 }
 
 impl State {
+    /// Passes on what was read ahead, `limit` bytes at the most; false: nothing was.
+    fn read_prefetched(&mut self, limit: usize, put: impl FnOnce(&[u8])) -> bool {
+        if self.prefetched.is_empty() {
+            return false;
+        }
+        let length = self.prefetched.len().min(limit);
+        put(&self.prefetched[..length]);
+        self.prefetched.advance(length);
+        if self.prefetched.is_empty() {
+            self.prefetched = BytesMut::new();
+        }
+        true
+    }
+
     fn poll_interim(&mut self, cx: &mut Context<'_>, facts: &Facts) -> Poll<io::Result<()>> {
         while !self.interim.is_empty() {
             let Some(socket) = &mut self.socket else {

@@ -1,5 +1,7 @@
 //! A connected socket of any kind, and the addresses at its ends.
 
+mod io_traits;
+
 use std::{
     fmt,
     future::poll_fn,
@@ -7,7 +9,6 @@ use std::{
     mem::MaybeUninit,
     net::SocketAddr,
     os::fd::{AsRawFd, OwnedFd, RawFd},
-    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -19,7 +20,7 @@ use std::{
 use bytes::BytesMut;
 use socket2::SockRef;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, Interest, ReadBuf, Ready},
+    io::{Interest, ReadBuf, Ready},
     net::{TcpStream, UnixStream},
 };
 
@@ -359,63 +360,5 @@ impl AsRawFd for Socket {
             Stream::Unix(unix) => unix.as_raw_fd(),
             Stream::Tls(tls) => tls.tcp().as_raw_fd(),
         }
-    }
-}
-
-/// Applies one method of the traits to whichever socket it is.
-macro_rules! delegate {
-    ($self:ident, $method:ident($($argument:expr),*)) => {
-        match &mut $self.stream {
-            Stream::Tcp(tcp) => Pin::new(tcp).$method($($argument),*),
-            Stream::Unix(unix) => Pin::new(unix).$method($($argument),*),
-            Stream::Tls(tls) => Pin::new(tls.get_mut()).$method($($argument),*),
-        }
-    };
-}
-
-impl AsyncRead for Socket {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        delegate!(this, poll_read(cx, buf))
-    }
-}
-
-impl AsyncWrite for Socket {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        let written = delegate!(this, poll_write(cx, buf));
-        written.map(|written| this.count(written))
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        let written = delegate!(this, poll_write_vectored(cx, bufs));
-        written.map(|written| this.count(written))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        delegate!(this, poll_flush(cx))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        delegate!(this, poll_shutdown(cx))
     }
 }

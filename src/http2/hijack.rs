@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::HeaderValue;
 
 use super::{
-    stream::Task,
+    task::Task,
     translator::{Fault, Translator},
 };
 use crate::{

@@ -15,9 +15,9 @@ use tokio::{
 };
 
 use super::{
+    response::finish_head,
     response_head::{Framing, Garbage, ResponseHead},
     sender::Sender,
-    stream::finish_head,
     websocket,
 };
 use crate::{

@@ -7,7 +7,6 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{Facts, Io, taken};
@@ -20,13 +19,7 @@ impl AsyncRead for Io {
     ) -> Poll<io::Result<()>> {
         let facts = &self.0.facts;
         let mut state = self.0.state.lock();
-        if !state.prefetched.is_empty() {
-            let length = state.prefetched.len().min(buf.remaining());
-            buf.put_slice(&state.prefetched[..length]);
-            state.prefetched.advance(length);
-            if state.prefetched.is_empty() {
-                state.prefetched = BytesMut::new();
-            }
+        if state.read_prefetched(buf.remaining(), |bytes| buf.put_slice(bytes)) {
             return Poll::Ready(Ok(()));
         }
         let Some(socket) = &mut state.socket else {

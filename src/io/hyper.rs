@@ -8,7 +8,6 @@ use std::{
     task::{Context, Poll},
 };
 
-use bytes::{Buf, BytesMut};
 use hyper::rt::ReadBufCursor;
 use tokio::io::{AsyncRead, ReadBuf};
 
@@ -23,13 +22,7 @@ impl hyper::rt::Read for Io {
         let facts = &self.0.facts;
         let mut state = self.0.state.lock();
         let state = &mut *state;
-        if !state.prefetched.is_empty() {
-            let length = state.prefetched.len().min(buf.remaining());
-            buf.put_slice(&state.prefetched[..length]);
-            state.prefetched.advance(length);
-            if state.prefetched.is_empty() {
-                state.prefetched = BytesMut::new();
-            }
+        if state.read_prefetched(buf.remaining(), |bytes| buf.put_slice(bytes)) {
             return Poll::Ready(Ok(()));
         }
         if facts.eof.load(Relaxed) {

@@ -1,0 +1,42 @@
+//! Heads of responses as HTTP/2 has them.
+
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+
+use super::date;
+use crate::{outgoing::Outgoing, response::Head};
+
+/// A head of HTTP/2: without the fields that speak of a connection (RFC 9113 section 8.2.2).
+pub(super) fn to_response(head: Head, outgoing: &Outgoing, is_tunnel: bool) -> Response<()> {
+    let Head {
+        mut status,
+        mut headers,
+        content_length,
+        ..
+    } = head;
+    let is_accepted = is_tunnel && status == StatusCode::SWITCHING_PROTOCOLS;
+    if is_accepted {
+        // RFC 8441 section 5: what an upgrade says by a 101.
+        status = StatusCode::OK;
+        headers.remove(header::SEC_WEBSOCKET_ACCEPT);
+    } else if status != StatusCode::NO_CONTENT
+        && let Some(length) = content_length.or_else(|| outgoing.length_to_announce())
+    {
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    finish_head(status, headers)
+}
+
+/// A head with the fields that every response has, and without those that none may have.
+pub(super) fn finish_head(status: StatusCode, mut headers: HeaderMap) -> Response<()> {
+    headers.remove(header::UPGRADE);
+    headers.remove(header::TE);
+    if !headers.contains_key(header::DATE)
+        && let Some(date) = date::now()
+    {
+        headers.insert(header::DATE, date);
+    }
+    let mut response = Response::new(());
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
