@@ -30,7 +30,7 @@ RSpec.describe Features::Report do
 
   describe "the pages" do
     root = File.expand_path("../../..", __dir__)
-    names = %w[bodies streams clients hijacks libraries process]
+    names = %w[bodies streams clients hijacks libraries process http2]
     checks = names.map { |name| File.join(root, "benchmark/features/checks/#{name}.rb") }
     readme = File.read(File.join(root, "README.md"))[/<!-- features: begin -->\n(.*)<!-- features: end -->/m, 1].to_s
     evidence = File.read(File.join(root, "benchmark/FEATURES.md"))
