@@ -41,6 +41,6 @@ module Features
 end
 
 %w[peer server attempt report program].each { |name| require_relative "lib/#{name}" }
-%w[bodies streams clients hijacks libraries process].each { |name| require_relative "checks/#{name}" }
+%w[bodies streams clients hijacks libraries process http2].each { |name| require_relative "checks/#{name}" }
 
 Features::Program.new(ARGV).run

@@ -13,6 +13,9 @@ class Streams
   # How many pieces a large body has: 64 MiB.
   PIECES = 1024
 
+  # What comes behind a body: one of the few fields that are of use there.
+  TRAILER = ["server-timing", "work;dur=7"].freeze
+
   def initialize(folder)
     @folder = folder
     @open = []
@@ -26,8 +29,10 @@ class Streams
     when "call" then [200, headers, ->(stream) { send(name, stream, env) }]
     when "each" then [200, headers, Enumerator.new { |body| send(name, body, env) }]
     when "partial" then partial(name, env)
+    when "unasked" then unasked(name, env)
     when "full" then full_hijack(name, env)
     when "upgrade" then upgrade(env)
+    when "trailers" then trailers(name, env)
     when "upload" then text(env["rack.input"].read.bytesize.to_s)
     when "pid" then text(Process.pid.to_s)
     else text("Hello\n")
@@ -43,8 +48,11 @@ class Streams
   def partial(name, env)
     return text("rack.hijack? is #{env["rack.hijack?"].inspect}") unless env["rack.hijack?"]
 
-    [200, headers.merge("rack.hijack" => ->(stream) { send(name, stream, env) }), []]
+    unasked(name, env)
   end
+
+  # A partial hijack also where env does not say that there is one: a server's documentation may say it.
+  def unasked(name, env) = [200, headers.merge("rack.hijack" => ->(stream) { send(name, stream, env) }), []]
 
   # A partial hijack of a 101: a thread answers two words of four letters each.
   def upgrade(env)
@@ -160,6 +168,28 @@ class Streams
       put(io, io.readpartial(100))
       io.close
     end
+  end
+
+  # An answer that the application writes by hand: two chunks, the second one when the client says that it has the first.
+  def chunks(io, _env)
+    thread do
+      put(io, "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ntransfer-encoding: chunked\r\n\r\n4\r\none\n\r\n")
+      wait("go")
+      put(io, "4\r\ntwo\n\r\n0\r\n\r\n")
+      io.close
+    end
+  end
+
+  # A body, and behind it a field that is known only then, given in one of the ways that a server may look at.
+  def trailers(way, env)
+    fields = headers.merge("trailer" => "server-timing")
+    env["rack.response_finished"]&.push(->(_, _, given, _) { given.add(*TRAILER) }) if way == "finished"
+    body = Enumerator.new do |output|
+      output << "body\n"
+      env["penstock.stream"]&.trailers = [TRAILER].to_h if way == "stream"
+      fields.store(*TRAILER) if way == "fields"
+    end
+    [200, fields, body]
   end
 
   def socket(io, _env)

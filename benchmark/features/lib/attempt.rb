@@ -7,13 +7,10 @@ module Features
   # A server does not do what the check asks for; the message says what it does in its place.
   class No < StandardError; end
 
-  # What came of a check on a server. yes: whether the server does it; evidence: what was seen.
-  Outcome = Struct.new(:yes, :evidence, keyword_init: true)
-
   # One check on one server: the block of a {Check} runs in it.
   class Attempt
     # What a broken or silent connection raises in the client.
-    FAILURES = [No, RawClient::Error, SystemCallError, IOError].freeze
+    FAILURES = [No, RawClient::Error, OpenSSL::SSL::SSLError, SystemCallError, IOError].freeze
 
     # @param peer [Peer]
     # @param check [Check]

@@ -8,12 +8,15 @@ module Features
     # Where the table stands in README.md.
     MARKS = ["<!-- features: begin -->", "<!-- features: end -->"].freeze
 
+    # The page with what was seen.
+    PAGE = File.join(ROOT, "benchmark/FEATURES.md")
+
     # @param arguments [Array<String>] the command line
     def initialize(arguments)
       @peers = PEERS
       names = OptionParser.new("Usage: benchmark/features/run [options] [CHECK…]") do |options|
         options.on("--peer NAME", "only this server (may be repeated)") { |name| choose(name) }
-        options.on("--write", "put the table into README.md and benchmark/FEATURES.md") { @write = true }
+        options.on("--write", "put what was seen into README.md and benchmark/FEATURES.md") { @write = true }
         options.separator("\nChecks: #{Features.checks.map(&:name).join(", ")}")
       end.parse(arguments)
       @checks = names.empty? ? Features.checks : names.map { |name| find(name) }
@@ -25,9 +28,8 @@ module Features
     # @return [void]
     def run
       outcomes = @checks.to_h { |check| [check, attempt(check)] }
-      report = Report.new(@peers, outcomes)
-      puts report.table
-      write(report) if @write
+      puts Report.new(@peers, outcomes).table
+      write(Report.new(PEERS, completed(outcomes))) if @write
     end
 
     private
@@ -65,17 +67,33 @@ module Features
       all.to_h { |one| [one, Thread.new { yield one }] }.transform_values(&:value)
     end
 
+    # Adds what the page says of the checks and servers that were left out this time. What was seen of another version of a
+    # server, or on another machine, says nothing.
+    # @return [Hash{Check => Hash{Peer => Outcome}}] of all checks and all servers
+    def completed(outcomes)
+      text = File.read(PAGE)
+      known = text.include?("#{Report.machine}.") ? Report.read(text) : {}
+      Features.checks.to_h do |check|
+        [check, PEERS.to_h { |peer| [peer, outcomes.dig(check, peer) || known.dig(check.title, peer.title) || missing(check, peer)] }]
+      end
+    end
+
+    def missing(check, peer)
+      abort("#{check.name} has not been looked at with #{peer.title} on #{Report.machine}; nothing is written")
+    end
+
     def write(report)
       readme = File.join(ROOT, "README.md")
       first, last = MARKS
       text = File.read(readme).sub(/(?<=#{Regexp.escape(first)}\n).*(?=#{Regexp.escape(last)})/m) { "\n#{report.table}\n\n" }
       File.write(readme, text)
-      File.write(File.join(ROOT, "benchmark/FEATURES.md"), <<~MARKDOWN)
+      File.write(PAGE, <<~MARKDOWN)
         # What five servers do
 
         Each check is a client on a raw socket and a small application, in `benchmark/features/`; the server runs in one
-        process with 5 threads and is fresh for each check. A "no" was seen twice, and with each further option that is named
-        here. Type `benchmark/features/run` to see it again. #{Report.machine}.
+        process with 5 threads and is fresh for each check. HTTP/2 is looked at over TLS, and without TLS where ALPN does not
+        choose it. A "no" was seen twice, and with each further option that is named here. Type `benchmark/features/run` to see
+        it again. #{Report.machine}.
 
         #{report.settings}
 

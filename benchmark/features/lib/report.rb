@@ -3,6 +3,9 @@
 require "etc"
 
 module Features
+  # What came of a check on a server. yes: whether the server does it; evidence: what was seen.
+  Outcome = Struct.new(:yes, :evidence, keyword_init: true)
+
   # What was seen, as Markdown.
   class Report
     # @param peers [Array<Peer>]
@@ -24,6 +27,16 @@ module Features
         lines = by_peer.map { |peer, outcome| "- #{peer.title}: **#{outcome.yes ? "yes" : "no"}**, #{outcome.evidence}" }
         "### #{check.title}\n\n`benchmark/features/run #{check.name}`\n\n#{lines.join("\n")}\n"
       end.join("\n")
+    end
+
+    # What {#evidence} said when it was written.
+    # @param text [String] with it in it
+    # @return [Hash{String => Hash{String => Outcome}}] by the titles of check and server
+    def self.read(text)
+      text.split(/^### /).drop(1).to_h do |section|
+        lines = section.scan(/^- (.+?): \*\*(yes|no)\*\*, (.+)$/)
+        [section[/.+/], lines.to_h { |peer, answer, evidence| [peer, Outcome.new(yes: answer == "yes", evidence: evidence)] }]
+      end
     end
 
     # @return [String] how each server was started

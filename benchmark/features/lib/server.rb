@@ -4,6 +4,7 @@ require "socket"
 require "tmpdir"
 require "fileutils"
 require_relative "../../lib/bench/process_tree"
+require_relative "certificate"
 
 module Features
   # One server in processes of its own, with a folder through which the application and the checks talk to each other past
@@ -17,10 +18,13 @@ module Features
 
     # @param peer [Peer]
     # @param app [String] name of a file in apps/
-    # @param options [Hash] processes: and tls: of Peer#command
+    # @param tls [Boolean] whether it speaks TLS, with a certificate for localhost
+    # @param options [Hash] processes: of Peer#command
     # @raise [No] with what the server said, when it does not come up
-    def initialize(peer, app, **options)
+    def initialize(peer, app, tls: false, **options)
       @folder = Dir.mktmpdir("features")
+      @tls = tls
+      options[:tls] = Certificate.write(@folder) if tls
       @port = TCPServer.open("127.0.0.1", 0) { |server| server.addr[1] }
       @log = File.join(@folder, "log")
       command = peer.command(port: @port, app: File.join(ROOT, "benchmark/features/apps", app), **options)
@@ -31,7 +35,7 @@ module Features
     end
 
     # @return [String] the address of its first listener
-    def url = "http://127.0.0.1:#{port}"
+    def url = "#{@tls ? "https" : "http"}://127.0.0.1:#{port}"
 
     # @return [String] all that the server printed
     def log = File.read(@log).scrub

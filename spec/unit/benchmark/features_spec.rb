@@ -18,9 +18,20 @@ RSpec.describe Features::Report do
     )
   end
 
+  it "reads what it has said" do
+    peers = [Struct.new(:title).new("One 1.0"), Struct.new(:title).new("Two 2.0")]
+    outcomes = { true => "**at** once: x", false => "never" }.map { |yes, evidence| Features::Outcome.new(yes: yes, evidence: evidence) }
+    seen = peers.zip(outcomes).to_h
+    check = Struct.new(:name, :title)
+    text = described_class.new(peers, { check.new("gone", "Is it noticed") => seen, check.new("tls", "TLS: is it") => seen }).evidence
+    said = seen.transform_keys(&:title)
+    expect(described_class.read("# Head\n\n#{text}")).to eq("Is it noticed" => said, "TLS: is it" => said)
+  end
+
   describe "the pages" do
     root = File.expand_path("../../..", __dir__)
-    checks = %w[bodies streams clients hijacks libraries process].map { |name| File.join(root, "benchmark/features/checks/#{name}.rb") }
+    names = %w[bodies streams clients hijacks libraries process http2]
+    checks = names.map { |name| File.join(root, "benchmark/features/checks/#{name}.rb") }
     readme = File.read(File.join(root, "README.md"))[/<!-- features: begin -->\n(.*)<!-- features: end -->/m, 1].to_s
     evidence = File.read(File.join(root, "benchmark/FEATURES.md"))
 
