@@ -73,7 +73,7 @@ impl Spool {
             } else {
                 self.memory
             };
-            if self.collected + self.chunks.len() * CHUNK_COST > limit {
+            if self.collected.max(self.chunks.len() * CHUNK_COST) > limit {
                 return Ok(false);
             }
             match poll_fn(|cx| body.poll_frame(cx)).await {
