@@ -111,6 +111,14 @@ impl Timer {
         self.poll_with(cx, |now| connection.next_deadline(now))
     }
 
+    /// Ready at `deadline`; `None`: never.
+    pub(crate) fn poll_at(&mut self, cx: &mut Context<'_>, deadline: Option<Instant>) -> Poll<()> {
+        self.poll_with(cx, |now| match deadline {
+            Some(deadline) if now >= deadline => Err(()),
+            deadline => Ok(deadline),
+        })
+    }
+
     /// Ready when one of those has struck of which `next_deadline` tells.
     pub(crate) fn poll_with<E>(
         &mut self,

@@ -211,6 +211,11 @@ impl Exchange {
             .poll_receive(cx, &self.inner.server.wakeups)
     }
 
+    /// Gives up a wait of [`Exchange::poll_receive`] that ended without anything.
+    pub fn cancel_receive(&self) {
+        self.inner.reader.cancel_receive();
+    }
+
     /// The longest silence that a reader has to bear.
     pub fn receive_timeout(&self) -> Option<Duration> {
         self.inner.reader.silence()

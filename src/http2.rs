@@ -60,6 +60,8 @@ pub(crate) struct Shared {
     connection: Arc<Connection>,
     /// Bytes of heads and bodies, in both directions.
     payload: AtomicU64,
+    /// Bytes of refused bodies that may still have come, which nobody counts.
+    refused: AtomicU64,
     /// Streams that are not through in both directions.
     open_streams: Mutex<usize>,
     /// Why the streams that are left have lost their client.
@@ -77,6 +79,12 @@ struct Flushes {
 impl Shared {
     fn add_payload(&self, bytes: usize) {
         self.payload.fetch_add(bytes as u64, Relaxed);
+    }
+
+    /// A request was refused without its body: as much of it as the window allows may be on its way.
+    fn note_refused(&self) {
+        let window = self.connection.server.config.http2.stream_window;
+        self.refused.fetch_add(window.into(), Relaxed);
     }
 
     fn gone(&self) -> Gone {
@@ -117,7 +125,8 @@ impl Shared {
 
     fn is_flooded(&self) -> bool {
         let payload = self.payload.load(Relaxed);
-        let other = self.connection.io.received().saturating_sub(payload);
+        let known = payload + self.refused.load(Relaxed);
+        let other = self.connection.io.received().saturating_sub(known);
         other > (payload + FREE_BYTES) * FLOOD_FACTOR
     }
 }
@@ -161,10 +170,11 @@ enum End {
 }
 
 /// Serves a connection to its end.
-pub(crate) async fn serve(connection: &Arc<Connection>, timer: Timer, permit: Permit) {
+pub(crate) async fn serve(connection: &Arc<Connection>, timer: Timer, _permit: Permit) {
     let shared = Arc::new(Shared {
         connection: connection.clone(),
         payload: AtomicU64::new(0),
+        refused: AtomicU64::new(0),
         open_streams: Mutex::new(0),
         gone: Mutex::new(Gone::Reset),
         flushes: Mutex::default(),
@@ -186,7 +196,6 @@ pub(crate) async fn serve(connection: &Arc<Connection>, timer: Timer, permit: Pe
         End::Cut(_) if !connection.io.is_flushed() => socket.reset_on_drop(),
         End::Cut(_) => socket.break_off(),
     }
-    drop(permit);
 }
 
 async fn run(shared: &Arc<Shared>, mut timer: Timer) -> End {

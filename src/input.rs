@@ -207,6 +207,8 @@ impl BodyReader {
                 }
                 return Poll::Pending;
             };
+            // The protocol may know only this one: others that wait have to ask again.
+            state.readers.drain(..).for_each(Waker::wake);
             match frame {
                 None => {
                     state.complete = true;
@@ -274,13 +276,17 @@ impl BodyReader {
         Ok(())
     }
 
+    /// A wait was given up. Others that wait ask again.
+    pub(crate) fn cancel_receive(&self) {
+        if self.is_live() {
+            let readers = std::mem::take(&mut self.state.lock().readers);
+            readers.into_iter().for_each(Waker::wake);
+        }
+    }
+
     /// Takes the body out of the application's hands; `None`: it has ended.
     pub(crate) fn take_body(&self) -> Option<RequestBody> {
-        let (source, readers) = {
-            let mut state = self.state.lock();
-            (state.end_source(), std::mem::take(&mut state.readers))
-        };
-        readers.into_iter().for_each(Waker::wake);
+        let source = self.state.lock().end_source();
         match source {
             Source::Body(body) => Some(body),
             Source::Raw(_) | Source::Ended => None,
@@ -325,10 +331,7 @@ impl BodyReader {
             return;
         }
         let source = state.end_source();
-        let readers = std::mem::take(&mut state.readers);
         drop(state);
-        // A read that another thread's close has overtaken is at the end.
-        readers.into_iter().for_each(Waker::wake);
         if let Source::Body(body) = source {
             // A client that still waits for its 100 must not be asked for the body now.
             if !expects_continue {
@@ -358,6 +361,8 @@ impl State {
 
     fn end_source(&mut self) -> Source {
         self.permit = None;
+        // A read that another thread's close has overtaken is at the end.
+        self.readers.drain(..).for_each(Waker::wake);
         std::mem::replace(&mut self.source, Source::Ended)
     }
 

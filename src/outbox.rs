@@ -224,10 +224,10 @@ impl Outbox {
     /// Has `trailers` follow the last byte, in place of those that were set before.
     ///
     /// # Errors
-    /// This side has closed the stream.
+    /// This side has closed the stream, or its last byte is out.
     pub(crate) fn set_trailers(&self, trailers: HeaderMap) -> Result<()> {
         let mut state = self.state.lock();
-        if state.end.is_some() {
+        if state.end.is_some() || (state.full && state.trailers.is_none()) {
             return Err(Error::new(Kind::Closed, "closed stream"));
         }
         state.trailers = Some(Box::new(trailers));

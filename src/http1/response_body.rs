@@ -92,7 +92,8 @@ impl Drop for ResponseBody {
     fn drop(&mut self) {
         // hyper drops a body of known length once it has all of it, without asking for the end.
         let all = self.outgoing.has_sent_all();
-        let complete = self.complete || (!self.breaking && (all || self.outgoing.is_end_stream()));
+        let whole = all || self.outgoing.is_end_stream() || self.outgoing.is_bodiless();
+        let complete = self.complete || (!self.breaking && whole);
         let connection = self.report.connection.clone();
         if self.report.close_delimited && !complete {
             connection.reset_on_close();

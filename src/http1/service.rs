@@ -3,7 +3,7 @@
 
 use std::{convert::Infallible, future::poll_fn, pin::Pin, sync::Arc};
 
-use http::{HeaderValue, Response, StatusCode, Version, header};
+use http::{HeaderValue, Method, Response, StatusCode, Version, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use tokio::time::Instant;
@@ -35,6 +35,7 @@ pub(super) fn handle(
     let has_body = !body.is_end_stream();
     let (number, last) = connection.request_begins(has_body, received);
     let version = parts.version;
+    let is_head = parts.method == Method::HEAD;
     let server = &connection.server;
     let checked = request::check(&parts, &server.config);
     let arrival = Arrival {
@@ -62,7 +63,7 @@ pub(super) fn handle(
         };
         Ok(match inner {
             Ok(inner) => answer(connection, inner, last).await,
-            Err(refused) => refuse(connection, version, refused),
+            Err(refused) => refuse(connection, version, refused, is_head),
         })
     }
 }
@@ -98,6 +99,7 @@ fn refuse(
     connection: Arc<Connection>,
     version: Version,
     refused: Refused,
+    is_head: bool,
 ) -> Response<ResponseBody> {
     Counters::add(&connection.server.counters.refused);
     if refused.unread {
@@ -111,7 +113,8 @@ fn refuse(
         status: refused.status.as_u16(),
         close_delimited: false,
     };
-    build(version, head, body, None, report)
+    let outgoing = Outgoing::new(&head, body, None, is_head);
+    build(version, head, outgoing, report)
 }
 
 fn respond(
@@ -139,18 +142,17 @@ fn respond(
         access: None,
         status: head.status.as_u16(),
     };
-    build(version, head, body, Some(exchange), report)
+    let is_head = exchange.is_head;
+    let outgoing = Outgoing::new(&head, body, Some(exchange), is_head);
+    build(version, head, outgoing, report)
 }
 
 fn build(
     version: Version,
     head: Head,
-    body: Body,
-    exchange: Option<Arc<Inner>>,
+    outgoing: Outgoing,
     report: Report,
 ) -> Response<ResponseBody> {
-    let is_head = exchange.as_ref().is_some_and(|exchange| exchange.is_head);
-    let outgoing = Outgoing::new(&head, body, exchange, is_head);
     let Head {
         status,
         mut headers,

@@ -49,7 +49,11 @@ pub(super) async fn run(mut task: Task, inner: &Arc<Inner>, key: Option<HeaderVa
         Ok(Ok(())) => {
             // The application reads an end, and what it still writes is dropped.
             let server = server.clone();
-            tokio::spawn(async move { linger(translator.into_socket(), &server).await });
+            let open = stream.open();
+            tokio::spawn(async move {
+                let _open = open;
+                linger(translator.into_socket(), &server).await;
+            });
         }
         Ok(Err(fault)) => {
             // The application sees the end first.

@@ -52,14 +52,17 @@ impl Stream {
         let mut response = Response::new(());
         *response.status_mut() = head.status;
         *response.headers_mut() = head.headers;
-        self.state.lock().interim.push(response);
-        self.look_again();
+        self.push_interim(response);
     }
 
     /// Asks the client for the body that it holds back (RFC 9110 section 10.1.1).
     pub(super) fn send_continue(&self) {
         let mut response = Response::new(());
         *response.status_mut() = StatusCode::CONTINUE;
+        self.push_interim(response);
+    }
+
+    fn push_interim(&self, response: Response<()>) {
         self.state.lock().interim.push(response);
         self.look_again();
     }

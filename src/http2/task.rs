@@ -180,11 +180,7 @@ impl Task {
                 if let Poll::Ready(reply) = inner.poll_reply(cx) {
                     return Poll::Ready(reply);
                 }
-                let late = timer.poll_with(cx, |now| match deadline {
-                    Some(deadline) if now >= deadline => Err(()),
-                    deadline => Ok(deadline),
-                });
-                if late.is_pending() {
+                if timer.poll_at(cx, deadline).is_pending() {
                     return Poll::Pending;
                 }
                 deadline = None;
@@ -219,6 +215,9 @@ impl Task {
     async fn refuse(mut self, refused: Refused) {
         let server = self.stream.connection().server.clone();
         Counters::add(&server.counters.refused);
+        if refused.unread {
+            self.stream.shared().note_refused();
+        }
         let (head, body) = Head::error(refused.status);
         let mut outgoing = Outgoing::new(&head, body, None, self.is_head);
         let response = to_response(head, &outgoing, false);
@@ -296,10 +295,7 @@ impl Task {
             if shared.poll_flushed(cx, before).is_ready() {
                 return Poll::Ready(());
             }
-            timer.poll_with(cx, |now| match deadline {
-                Some(deadline) if now >= deadline => Err(()),
-                deadline => Ok(deadline),
-            })
+            timer.poll_at(cx, deadline)
         });
         // Whatever has come of it, the client is to see a broken response.
         let _ = flushed.await;

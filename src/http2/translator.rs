@@ -49,6 +49,8 @@ pub(super) struct Translator {
     to_application: Bytes,
     from_application: BytesMut,
     to_client: Bytes,
+    /// The application reads what the client of its tunnel sends.
+    reads: bool,
     /// The application was told that the client has ended its side: whether it has closed its own
     /// cannot be seen any more.
     is_told: bool,
@@ -89,6 +91,7 @@ impl Translator {
         Self {
             ours,
             incoming,
+            reads: key.is_some(),
             key,
             to_application: Bytes::new(),
             from_application: BytesMut::new(),
@@ -165,12 +168,13 @@ impl Translator {
                         // It has closed. The client may go on until it hears of that.
                         self.to_application = Bytes::new();
                         self.incoming = None;
+                        self.reads = false;
                     }
                 }
                 continue;
             }
             let Some(incoming) = &mut self.incoming else {
-                if self.key.is_some() && !self.is_told {
+                if self.reads && !self.is_told {
                     self.is_told = true;
                     // Fails where the application has gone, which shows elsewhere.
                     let _ = ready!(Pin::new(&mut self.ours).poll_shutdown(cx));
@@ -289,6 +293,7 @@ impl Translator {
             }
             status = StatusCode::OK;
             headers.remove(http::header::SEC_WEBSOCKET_ACCEPT);
+            headers.remove(http::header::CONTENT_LENGTH);
         }
         ended |= matches!(self.stage, Stage::Body(Body::Length(0)));
         if ended {

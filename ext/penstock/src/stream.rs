@@ -303,6 +303,9 @@ impl Stream {
         let waited = gvl::wait(ruby, exchange.receive_timeout(), |cx| {
             exchange.poll_receive(cx)
         });
+        if !matches!(waited, Ok(Wait::Ready(_))) {
+            exchange.cancel_receive();
+        }
         match waited? {
             Wait::Ready(received) => {
                 let received = received.map_err(fail)?;

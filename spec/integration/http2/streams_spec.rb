@@ -39,12 +39,12 @@ RSpec.describe "HTTP/2 streams" do
     @client = connect_http2(server)
     responses, opened = Array.new(100) { client.request("GET", "/").tap(&:status).then { |response| [response, streams.pop] } }.transpose
     writers = Array.new(8) do |writer|
-      Thread.new { 50.times { |round| opened.each { |stream| stream.write("<#{writer}:#{round}:#{"x" * (round * 10)}>") } } }
+      Thread.new { 10.times { |round| opened.each { |stream| stream.write("<#{writer}:#{round}:#{"x" * (round * 50)}>") } } }
     end
     closing = Thread.new { writers.each(&:join) && opened.each(&:close) }
     texts = responses.map(&:rest)
     closing.join
-    whole = Array.new(8) { |writer| Array.new(50) { |round| "<#{writer}:#{round}:#{"x" * (round * 10)}>" } }
+    whole = Array.new(8) { |writer| Array.new(10) { |round| "<#{writer}:#{round}:#{"x" * (round * 50)}>" } }
     texts.each do |text|
       pieces = text.scan(/<[^>]*>/)
       expect(pieces.join).to eq(text)

@@ -19,8 +19,8 @@ RSpec.describe "WebSockets over HTTP/2" do
     "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: #{digest}\r\n#{fields}\r\n"
   end
 
-  def serve_hijack
-    serve do |env|
+  def serve_hijack(**settings)
+    serve(**settings) do |env|
       next [200, {}, ["ordinary"]] if env["PATH_INFO"] == "/ordinary"
 
       socket = env["rack.hijack"].call
@@ -148,6 +148,20 @@ RSpec.describe "WebSockets over HTTP/2" do
     response.close_write
     expect(socket.read).to eq("")
     expect(client.request("GET", "/ordinary").body).to eq("ordinary")
+  end
+
+  it "are given up where the application has closed, and the client takes nothing of what is left" do
+    server = serve_hijack(linger_total: 0.3) { |env| accept(env) }
+    client = connect_http2(server, opens_windows: false)
+    response = open_tunnel(client)
+    expect(response.status).to eq(200)
+    socket = sockets.pop
+    socket.write("a" * 200_000)
+    client.wait_for("a window's worth") { response.received.bytesize == 65_535 }
+    socket.close
+    # Finds nobody, and must not be taken for an end that the application was told.
+    response.write("still there?")
+    expect(response.reset_code).to eq(:cancel)
   end
 
   it "serve an application of Rack 3 that answers rack.protocol", rack: ">= 3.0" do

@@ -61,6 +61,22 @@ RSpec.describe "Trailers of a response" do
     expect(connect_http2(server).request("GET", "/").tap(&:body).trailers).to eq("x-list" => %w[1 2], "x-lines" => %w[3 4])
   end
 
+  it "cannot be set behind the last byte of a known length" do
+    errors = Queue.new
+    server = serve do |env|
+      body = lambda do |stream|
+        stream.write("body")
+        eventually { stream.closed? }
+        env["penstock.stream"].trailers = { "x-sum" => "7" }
+      rescue IOError => e
+        errors << e
+      end
+      [200, { "content-length" => "4" }, body]
+    end
+    expect(connect_http2(server).request("GET", "/").body).to eq("body")
+    expect(errors.pop.message).to eq("closed stream")
+  end
+
   it "cannot be set behind the end" do
     errors = Queue.new
     server = serve do |env|
