@@ -148,7 +148,9 @@ RSpec.describe "Full hijacks on HTTP/2" do
   end
 
   it "end for the application when the response is whole, though it never closes" do
-    server = serve_hijack(keep_alive_timeout: 0.2, linger_timeout: 0.1) { |socket, _env| socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") }
+    server = serve_hijack(keep_alive_timeout: 0.2, linger_timeout: 0.1) do |socket, _env|
+      socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+    end
     client = connect_http2(server)
     response = client.request("GET", "/")
     expect(response.body).to eq("ok")
