@@ -13,6 +13,6 @@ end
 
 %w[
   machine noise process_tree process_sample server peers statistics table report workload workloads options
-  wrk probe contestant load_test client idle_test streams_run
+  wrk h2load probe contestant load_test client idle_test streams_run
   streams_table streams_test soak_test program
 ].each { |name| require_relative "bench/#{name}" }

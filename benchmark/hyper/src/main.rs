@@ -1,7 +1,8 @@
-//! hyper's HTTP/1 server with nothing behind it, on one thread: the floor that the benchmark compares with.
+//! hyper's server with nothing behind it, on one thread: the floor that the benchmark compares with.
 //!
-//! `bare-hyper PORT WORKLOAD` listens on `127.0.0.1:PORT` and answers every request alike. The workload is
-//! `hello` (one short body with a content-length) or a number of chunks, each of which is a frame of its own.
+//! `bare-hyper PORT WORKLOAD [http2]` listens on `127.0.0.1:PORT` and answers every request alike. The workload is
+//! `hello` (one short body with a content-length) or a number of chunks, each of which is a frame of its own. It
+//! speaks HTTP/1, or HTTP/2 with prior knowledge.
 
 mod chunks;
 
@@ -14,9 +15,9 @@ use http_body::Body;
 use http_body_util::Full;
 use hyper::Response;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
-use hyper::server::conn::http1;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpListener;
 
 use chunks::Chunks;
@@ -29,21 +30,22 @@ const BACKLOG: u32 = 4096;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let usage = "usage: bare-hyper PORT hello|CHUNKS";
+    let usage = "usage: bare-hyper PORT hello|CHUNKS [http2]";
     let mut arguments = std::env::args().skip(1);
     let port = arguments.next().ok_or(usage)?.parse::<u16>()?;
     let workload = arguments.next().ok_or(usage)?;
+    let http2 = arguments.next().is_some_and(|protocol| protocol == "http2");
 
     if workload == "hello" {
-        serve(port, || Full::new(HELLO)).await
+        serve(port, http2, || Full::new(HELLO)).await
     } else {
         let count = workload.parse::<usize>().map_err(|_| usage)?;
-        serve(port, move || Chunks::new(count)).await
+        serve(port, http2, move || Chunks::new(count)).await
     }
 }
 
 /// Serves for ever: each request gets a 200 with what `body` makes. Ends only with an error of the listener.
-async fn serve<B, F>(port: u16, body: F) -> Result<(), Box<dyn Error>>
+async fn serve<B, F>(port: u16, http2: bool, body: F) -> Result<(), Box<dyn Error>>
 where
     B: Body<Data = Bytes, Error = Infallible> + Unpin + Send + 'static,
     F: Fn() -> B + Copy + Send + Sync + 'static,
@@ -64,11 +66,16 @@ where
                 response.headers_mut().insert(CONTENT_TYPE, plain);
                 Ok::<_, Infallible>(response)
             });
-            let connection = http1::Builder::new()
-                .half_close(true)
-                .serve_connection(TokioIo::new(stream), service);
+            let stream = TokioIo::new(stream);
             // A client that went away is no failure of the server, and there is nobody to tell.
-            drop(connection.await);
+            if http2 {
+                let builder = http2::Builder::new(TokioExecutor::new());
+                drop(builder.serve_connection(stream, service).await);
+            } else {
+                let mut builder = http1::Builder::new();
+                let connection = builder.half_close(true).serve_connection(stream, service);
+                drop(connection.await);
+            }
         });
     }
 }

@@ -37,7 +37,9 @@ module Bench
     end
 
     def contestants
-      @options.peers.map { Peers[_1] }.flat_map do |peer|
+      peers = @options.peers.map { Peers[_1] }
+      peers = peers.select(&:http2) if @workload.http2?
+      peers.flat_map do |peer|
         if peer.ruby
           @options.threads.map { |threads| Contestant.new(peer, threads, @workload) }
         else
@@ -52,7 +54,7 @@ module Bench
 
     def commands
       servers = @contestants.map { |contestant| contestant.peer.to_shell(**contestant.options) }
-      Table.commands(@options.command(@workload.name), *servers, Wrk.to_shell(@workload, @options.seconds))
+      Table.commands(@options.command(@workload.name), *servers, @workload.load.to_shell(@workload, @options.seconds))
     end
 
     def row(contestant)
@@ -66,8 +68,10 @@ module Bench
     def service(contestant)
       results = contestant.results
       [Table.number(Statistics.median(results.map { _1.requests / _1.seconds })),
-       Table.figure(Statistics.median(results.map { _1.p99 * 1000 })), Table.number(contestant.errors)]
+       Table.figure(milliseconds(results.map(&:p99))), Table.number(contestant.errors)]
     end
+
+    def milliseconds(seconds) = seconds.all? ? Statistics.median(seconds) * 1000 : nil
 
     def ratio(contestant, name, threads)
       other = running.find { |candidate| candidate.peer.name == name && candidate.threads == threads }

@@ -6,9 +6,10 @@ module Bench
   # A server that can be measured.
   #
   # name: as on the command line and in the tables; ruby: whether it runs Rack applications on Ruby threads;
-  # arguments: a callable that makes the command line from port:, threads:, app: (nil where it runs none) and
-  # chunks: (for bare hyper: "hello" or a number)
-  Peer = Struct.new(:name, :ruby, :arguments, keyword_init: true) do
+  # http2: whether it speaks HTTP/2 with prior knowledge;
+  # arguments: a callable that makes the command line from port:, threads:, app: (nil where it runs none),
+  # chunks: (for bare hyper: "hello" or a number) and http2: (whether it is to speak that)
+  Peer = Struct.new(:name, :ruby, :http2, :arguments, keyword_init: true) do
     # @param options [Hash] port:, threads:, app:, chunks:
     # @return [Array<String>] what to execute in the project's root
     def command(**options) = arguments.call(**options)
@@ -31,15 +32,17 @@ module Bench
     # Where the native programs are built.
     NATIVE = File.join(ROOT, "target/benchmark/release")
 
-    # hyper's HTTP/1 with nothing behind it.
+    # hyper with nothing behind it.
     HYPER = Peer.new(
-      name: "hyper", ruby: false,
-      arguments: ->(port:, chunks:, **) { [File.join(NATIVE, "bare-hyper"), port.to_s, chunks.to_s] }
+      name: "hyper", ruby: false, http2: true,
+      arguments: lambda { |port:, chunks:, http2: false, **|
+        [File.join(NATIVE, "bare-hyper"), port.to_s, chunks.to_s, *("http2" if http2)]
+      }
     )
 
     # Penstock as it is installed: no setting but the number of threads.
     PENSTOCK = Peer.new(
-      name: "penstock", ruby: true,
+      name: "penstock", ruby: true, http2: true,
       arguments: lambda { |port:, threads:, app:, **|
         [RbConfig.ruby, "exe/penstock", "-q", "-b", "tcp://127.0.0.1:#{port}", "-t", threads.to_s,
          "-e", "production", "benchmark/apps/#{app}.ru"]
@@ -49,7 +52,7 @@ module Bench
     # Puma as its documentation advises for one process: a fixed number of threads, requests queued in front of
     # them (its default), no log of requests, and no file of configuration that might lie around.
     PUMA = Peer.new(
-      name: "puma", ruby: true,
+      name: "puma", ruby: true, http2: false,
       arguments: lambda { |port:, threads:, app:, **|
         [RbConfig.ruby, "-S", "puma", "-q", "-C", "-", "-b", "tcp://127.0.0.1:#{port}", "-t", "#{threads}:#{threads}",
          "-e", "production", "benchmark/apps/#{app}.ru"]

@@ -1,11 +1,12 @@
 # frozen_string_literal: true
 
+require "open3"
 require "socket"
 
 module Bench
   # One request whose answer is looked at in full, before load is put on a server.
   #
-  # status: of the response; framing: :length, :chunked or :close; body: without its framing; bytes: of the whole
+  # status: of the response; framing: :length, :chunked, :close, or :frames (HTTP/2); body: without its framing; bytes: of the whole
   # response
   Probe = Struct.new(:status, :framing, :body, :bytes, keyword_init: true) do
     class << self
@@ -23,6 +24,18 @@ module Bench
         end
       rescue SystemCallError, IOError, ArgumentError, TypeError => e
         raise Error, "no answer that can be read: #{e.message}"
+      end
+
+      # @param port [Integer] on 127.0.0.1, where HTTP/2 is spoken with prior knowledge
+      # @return [Probe] the answer; `bytes` is nil
+      # @raise [Error] where there is none within the time
+      def of_http2(port)
+        command = %W[curl --silent --show-error --max-time 10 --include --http2-prior-knowledge http://127.0.0.1:#{port}/]
+        output, status = Open3.capture2e(*command)
+        raise Error, "no answer that can be read: #{output.strip}" unless status.success?
+
+        head, body = output.split("\r\n\r\n", 2)
+        new(status: Integer(head[%r{\AHTTP/2 (\d{3})}, 1], 10), framing: :frames, body:)
       end
 
       private

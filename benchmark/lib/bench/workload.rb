@@ -4,13 +4,19 @@ module Bench
   # What a load test asks of the servers.
   #
   # name: as on the command line; title: what it is, in a few words; app: the file of benchmark/apps without ".ru";
-  # chunks: what bare hyper is asked for, nil where it has nothing like it; connections: of wrk; headers: of each
-  # request beside Host; body: what each answer has to be; goals: an Array of Goal
-  Workload = Struct.new(:name, :title, :app, :chunks, :connections, :headers, :body, :goals, keyword_init: true) do
+  # chunks: what bare hyper is asked for, nil where it has nothing like it; connections: of the client; streams: of each
+  # connection at a time, nil for HTTP/1; headers: of each request beside Host; body: what each answer has to be; goals: an Array of Goal
+  Workload = Struct.new(:name, :title, :app, :chunks, :connections, :streams, :headers, :body, :goals, keyword_init: true) do
     # What is asked for, and gets the others' defaults.
-    def initialize(name:, title:, app: name, chunks: nil, connections: 64, headers: {}, body: nil, goals: [])
+    def initialize(name:, title:, app: name, chunks: nil, connections: 64, streams: nil, headers: {}, body: nil, goals: [])
       super
     end
+
+    # @return [Boolean] whether it is one of HTTP/2
+    def http2? = !streams.nil?
+
+    # @return [Module] what puts the load on: its `run` and `to_shell`
+    def load = http2? ? H2load : Wrk
   end
 
   # What is to be reached: that a figure of one server is at most so many times that of another one. The figure is

@@ -35,12 +35,19 @@ module Bench
     # What more Ruby threads may cost, and how near to bare hyper one is.
     NEAR_TO_HYPER = [Goal.new(["penstock", 1], ["hyper", nil], 2.2), Goal.new(["penstock", 5], ["penstock", 1], 1.2)].freeze
 
+    # On HTTP/2.
+    NEAR_TO_HYPER2 = [Goal.new(["penstock", 1], ["hyper", nil], 2.0), Goal.new(["penstock", 5], ["penstock", 1], 1.2)].freeze
+
     # In the order in which they run.
     ALL = [
       Workload.new(name: "hello", title: "one short body", chunks: "hello", body: HELLO,
                    goals: NEAR_TO_HYPER + HALF_OF_PUMA),
       Workload.new(name: "hello_browser", title: "the same with the headers of a browser", app: "hello",
                    chunks: "hello", headers: BROWSER, body: HELLO),
+      Workload.new(name: "hello_http2", title: "one short body on HTTP/2, 100 streams of one connection", app: "hello",
+                   chunks: "hello", connections: 1, streams: 100, body: HELLO, goals: NEAR_TO_HYPER2),
+      Workload.new(name: "hello_http2_connections", title: "the same, one stream of each of 64 connections", app: "hello",
+                   chunks: "hello", streams: 1, body: HELLO, goals: NEAR_TO_HYPER2),
       Workload.new(name: "enumerable_20", title: "a body with 20 chunks from each", chunks: 20, body: CHUNK * 20),
       Workload.new(name: "streaming_20", title: "a streaming body with 20 writes", chunks: 20, body: CHUNK * 20,
                    goals: QUARTER_OF_PUMA),
