@@ -141,13 +141,14 @@ RSpec.describe "HTTP/2 limits" do
     end
 
     it "is not short for a client that reads slowly and answers the PING behind what it has not read" do
-      server = serve_left_open(http2_ping_interval: 0.1, http2_ping_timeout: 0.1)
+      server = serve_left_open(http2_ping_interval: 0.5, http2_ping_timeout: 0.5)
       @client = connect_http2(server, settings: { initial_window_size: 2_000_000_000 }, receive_buffer: 4096)
       client.open_window(2_000_000_000)
       response = client.request("GET", "/")
       stream = streams.pop
       stream.on_close { |error| notes << error }
       writing = Thread.new { stream.write("a" * 5_000_000) }
+      eventually { writing.status == "sleep" }
       # Another connection has been given up meanwhile.
       silent = connect_http2(server, pongs: false)
       silent.request("GET", "/").status
@@ -162,7 +163,7 @@ RSpec.describe "HTTP/2 limits" do
     end
 
     it "is short for a client that answers no PING, and not for one that does" do
-      server = serve_left_open(http2_ping_interval: 0.1, http2_ping_timeout: 0.2)
+      server = serve_left_open(http2_ping_interval: 0.1, http2_ping_timeout: 1)
       response, stream = open_stream(server)
       stream.on_close { |error| notes << error }
       silent = connect_http2(server, pongs: false)
