@@ -94,7 +94,7 @@ RSpec.describe "HTTP/2 requests" do
     it "are called at the head where it is not, with the body as it comes" do
       client = connect_http2(serve(echo))
       expect(facts(client.request("POST", "/", body: "abc"))).to eq([200, "", "chunked", 3])
-      server = serve { |env| [200, {}, ->(stream) { stream.write(env["rack.input"].read(3)) && stream.close }] }
+      server = serve { [200, {}, ->(stream) { stream.write(stream.read(3)) && stream.close }] }
       response = connect_http2(server).request("POST", "/", body: "one", ended: false)
       expect(response.text_until("one")).to eq("one")
     end
