@@ -85,11 +85,16 @@ pub struct Config {
     pub release_memory: Option<fn()>,
 }
 
-/// HTTP/2 and its limits.
+impl Config {
+    /// Whether HTTP/2 is spoken, on plaintext too: where TLS offers it.
+    pub(crate) fn speaks_http2(&self) -> bool {
+        self.alpn.iter().any(|name| name == "h2")
+    }
+}
+
+/// HTTP/2's limits.
 #[derive(Clone, Debug)]
 pub struct Http2 {
-    /// Whether it is spoken.
-    pub enabled: bool,
     /// Whether an extended CONNECT is taken for an upgrade to WebSocket (RFC 8441).
     pub extended_connect: bool,
     /// Most open streams of a connection.

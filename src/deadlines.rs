@@ -12,7 +12,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::{
     connection::{Connection, Phase},
-    progress::earlier,
+    progress::earliest,
 };
 
 /// How long a connection is idle before hyper's state, and with it some 10 KB, is let go.
@@ -87,14 +87,10 @@ impl Connection {
             if now >= rest && self.io.is_flushed() {
                 return Err(Expired::Idle);
             }
-            deadline = Some(earlier(deadline, rest));
+            deadline = earliest(deadline, Some(rest));
         }
         Ok(earliest(deadline, stalled))
     }
-}
-
-fn earliest(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
-    b.map_or(a, |b| Some(earlier(a, b)))
 }
 
 /// One timer for every time-out of a connection. It is armed for the earliest deadline and

@@ -250,8 +250,7 @@ async fn close(socket: Socket, connection: &Connection, unread: bool) {
     } else if (linger || unread) && !connection.io.is_eof() {
         hijack::linger(socket, &connection.server).await;
     } else if socket.is_encrypted() {
-        // The end is a message of its own, for which the kernel may not have room at once.
         let limit = connection.server.config.linger_timeout;
-        let _ = tokio::time::timeout(limit, socket.shutdown_write()).await;
+        socket.shutdown_write_within(limit).await;
     }
 }

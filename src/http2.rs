@@ -20,13 +20,13 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
 };
 
 use bytes::Bytes;
 use h2::{Reason, server};
 use parking_lot::Mutex;
-use tokio::time::Instant;
+use tokio::{sync::Notify, time::Instant};
 
 use self::pings::Pings;
 pub(crate) use self::{body::Body, stream::Stream};
@@ -36,7 +36,7 @@ use crate::{
     deadlines::{Expired, Timer},
     hijack::linger,
     io::Io,
-    progress::earlier,
+    progress::earliest,
     server::Permit,
     stream::Gone,
 };
@@ -66,14 +66,8 @@ pub(crate) struct Shared {
     open_streams: Mutex<usize>,
     /// Why the streams that are left have lost their client.
     gone: Mutex<Gone>,
-    flushes: Mutex<Flushes>,
-}
-
-/// How often all that the streams had sent was with the kernel, and who waits for the next time.
-#[derive(Default)]
-struct Flushes {
-    count: u64,
-    waiting: Vec<Waker>,
+    /// All that the streams have sent is with the kernel.
+    flushed: Notify,
 }
 
 impl Shared {
@@ -93,34 +87,6 @@ impl Shared {
 
     fn is_idle(&self) -> bool {
         *self.open_streams.lock() == 0
-    }
-
-    /// How often everything was with the kernel so far.
-    fn flushes(&self) -> u64 {
-        self.flushes.lock().count
-    }
-
-    /// Ready once everything was so more often than `before`.
-    fn poll_flushed(&self, cx: &mut Context<'_>, before: u64) -> Poll<()> {
-        {
-            let mut flushes = self.flushes.lock();
-            if flushes.count > before {
-                return Poll::Ready(());
-            }
-            flushes.waiting.retain(|waker| !waker.will_wake(cx.waker()));
-            flushes.waiting.push(cx.waker().clone());
-        }
-        self.connection.look_again();
-        Poll::Pending
-    }
-
-    fn note_flushed(&self) {
-        let waiting = {
-            let mut flushes = self.flushes.lock();
-            flushes.count += 1;
-            std::mem::take(&mut flushes.waiting)
-        };
-        waiting.into_iter().for_each(Waker::wake);
     }
 
     fn is_flooded(&self) -> bool {
@@ -177,11 +143,9 @@ pub(crate) async fn serve(connection: &Arc<Connection>, timer: Timer, _permit: P
         refused: AtomicU64::new(0),
         open_streams: Mutex::new(0),
         gone: Mutex::new(Gone::Reset),
-        flushes: Mutex::default(),
+        flushed: Notify::new(),
     });
     let end = run(&shared, timer).await;
-    // An exchange may keep the connection for long, and a waker keeps the runtime.
-    *shared.flushes.lock() = Flushes::default();
     let Some((socket, _)) = connection.io.take_socket() else {
         return;
     };
@@ -189,9 +153,8 @@ pub(crate) async fn serve(connection: &Arc<Connection>, timer: Timer, _permit: P
         // The client may have more on its way, and must still read the last GOAWAY.
         End::Finished => linger(socket, &connection.server).await,
         End::Idle => {
-            // The end of an encrypted connection may have to wait for room.
             let limit = connection.server.config.linger_timeout;
-            let _ = tokio::time::timeout(limit, socket.shutdown_write()).await;
+            socket.shutdown_write_within(limit).await;
         }
         End::Cut(_) if !connection.io.is_flushed() => socket.reset_on_drop(),
         End::Cut(_) => socket.break_off(),
@@ -305,7 +268,7 @@ impl Driver<'_> {
                 Poll::Pending => {}
             }
             if self.shared.connection.io.is_flushed() {
-                self.shared.note_flushed();
+                self.shared.flushed.notify_waiters();
             }
             if self.shared.is_flooded() && !self.flooded {
                 self.flooded = true;
@@ -376,7 +339,7 @@ impl Driver<'_> {
             next = Some(held);
         }
         match connection.next_deadline(now) {
-            Ok(deadline) => next = deadline.map(|deadline| earlier(next, deadline)).or(next),
+            Ok(deadline) => next = earliest(next, deadline),
             Err(Expired::Silently) if self.closing.is_none() => return Err(Due::Idle),
             Err(Expired::Silently) => {}
             Err(_) => return Err(Due::Lost),
@@ -392,7 +355,7 @@ impl Driver<'_> {
             let look = pings
                 .check(now, received, interval, config.ping_timeout)
                 .map_err(|pings::NoAnswer| Due::Lost)?;
-            next = Some(earlier(next, look));
+            next = earliest(next, Some(look));
         }
         Ok(next)
     }

@@ -26,6 +26,7 @@ use crate::{
     config::RATE_GRACE,
     error::{Error, Kind, Result},
     inbox::Inbox,
+    request::size_of_fields,
     request_body::RequestBody,
     wakeups::Wakeups,
 };
@@ -235,11 +236,7 @@ impl BodyReader {
                     }
                     Err(frame) => {
                         let trailers = frame.into_trailers().unwrap_or_default();
-                        let size: usize = trailers
-                            .iter()
-                            .map(|(name, value)| name.as_str().len() + value.len() + 4)
-                            .sum();
-                        if size > self.limits.max_trailers {
+                        if size_of_fields(&trailers) > self.limits.max_trailers {
                             return Poll::Ready(Err(state.fail(
                                 Kind::Malformed,
                                 "the request's trailers are larger than max_trailer_bytes",

@@ -71,13 +71,13 @@ impl Progress {
         } else {
             now + LOOK_EVERY
         };
-        Ok(Some(earlier(deadline, look)))
+        Ok(earliest(deadline, Some(look)))
     }
 }
 
-/// The earlier of two times, of which one may not be.
-pub(crate) fn earlier(a: Option<Instant>, b: Instant) -> Instant {
-    a.map_or(b, |a| a.min(b))
+/// The earlier of two times, of which either may never come.
+pub(crate) fn earliest(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    a.into_iter().chain(b).min()
 }
 
 #[cfg(test)]

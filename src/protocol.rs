@@ -25,7 +25,7 @@ pub(crate) async fn serve(socket: Socket, ends: Ends, server: Arc<Shared>, permi
     let mut timer = Timer::default();
     let is_http2 = match negotiated {
         Some(is_http2) => is_http2,
-        None if !server.config.http2.enabled => false,
+        None if !server.config.speaks_http2() => false,
         None => {
             // Until the first bytes tell, the connection is as idle as one of HTTP/1.
             let told = |io: &io::Shared| io.opening() != Opening::Unclear;

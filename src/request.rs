@@ -82,15 +82,18 @@ fn check_size(parts: &Parts, config: &Config) -> Result<(), StatusCode> {
     if path + rest > config.max_uri_bytes {
         return Err(StatusCode::URI_TOO_LONG);
     }
-    let fields: usize = parts
-        .headers
-        .iter()
-        .map(|(name, value)| name.as_str().len() + value.len() + 4)
-        .sum();
-    if path + rest + fields > config.max_header_bytes {
+    if path + rest + size_of_fields(&parts.headers) > config.max_header_bytes {
         return Err(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
     }
     Ok(())
+}
+
+/// How many bytes fields are, as HTTP/1 writes them.
+pub(crate) fn size_of_fields(headers: &HeaderMap) -> usize {
+    let fields = headers.iter();
+    fields
+        .map(|(name, value)| name.as_str().len() + value.len() + 4)
+        .sum()
 }
 
 /// hyper takes whatever ends in "chunked"; the only coding that is decoded here is chunked

@@ -218,6 +218,12 @@ impl Socket {
         };
     }
 
+    /// The same, given up after `limit`: the end of an encrypted connection is a message of its own,
+    /// for which the kernel may not have room at once.
+    pub(crate) async fn shutdown_write_within(&self, limit: Duration) {
+        let _ = tokio::time::timeout(limit, self.shutdown_write()).await;
+    }
+
     /// Reads what is there, or waits for it; 0 at the end. Beside this one task no other may
     /// read.
     pub(crate) async fn read_some(&self, buffer: &mut BytesMut) -> io::Result<usize> {

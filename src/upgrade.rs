@@ -90,7 +90,7 @@ async fn outward(exchange: &Inner, to: &Socket) -> Result<(), Broken> {
             Taken::Finished => {
                 // All is with the kernel, and the close comes behind it in any case.
                 let limit = exchange.server.config.linger_timeout;
-                let _ = timeout(limit, to.shutdown_write()).await;
+                to.shutdown_write_within(limit).await;
                 return Ok(());
             }
             Taken::Aborted => {

@@ -12,6 +12,7 @@ use h2::{
     client::{ResponseFuture, SendRequest},
 };
 use http::{Method, Request, Response};
+use penstock::exchange::Exchange;
 use support::{Running, answer, begin, config, wait};
 use tokio::{net::TcpStream, runtime::Runtime};
 
@@ -37,6 +38,18 @@ impl Client {
             requests.ready().await.unwrap()
         });
         Self { runtime, requests }
+    }
+
+    /// Opens a stream: the response's head has come.
+    fn open(
+        &mut self,
+        server: &Running,
+    ) -> (Exchange, Response<RecvStream>, h2::SendStream<Bytes>) {
+        let (response, stream) = self.get("/");
+        let exchange = server.take();
+        begin(&exchange);
+        let response = self.wait(response).unwrap();
+        (exchange, response, stream)
     }
 
     /// Sends a request without a body.
@@ -89,10 +102,7 @@ fn requests_of_one_connection_are_exchanges_of_their_own() {
 fn a_stream_is_written_to_from_any_thread_and_ends_with_its_outbox() {
     let server = Running::new(config());
     let mut client = Client::new(&server);
-    let (response, _) = client.get("/");
-    let exchange = server.take();
-    begin(&exchange);
-    let response = client.wait(response).unwrap();
+    let (exchange, response, _stream) = client.open(&server);
     std::thread::scope(|scope| {
         scope.spawn(|| {
             for piece in ["one;", "two;"] {
@@ -131,10 +141,7 @@ fn a_request_that_is_reset_leaves_the_queue() {
 fn a_client_that_resets_a_stream_is_gone() {
     let server = Running::new(config());
     let mut client = Client::new(&server);
-    let (response, mut stream) = client.get("/");
-    let exchange = server.take();
-    begin(&exchange);
-    client.wait(response).unwrap();
+    let (exchange, _response, mut stream) = client.open(&server);
     stream.send_reset(h2::Reason::CANCEL);
     exchange.outbox().watch();
     let mut sleeper = penstock::queue::Sleeper::default();
@@ -147,10 +154,7 @@ fn a_client_that_resets_a_stream_is_gone() {
 fn a_drain_lets_a_stream_end() {
     let server = Running::new(config());
     let mut client = Client::new(&server);
-    let (response, _) = client.get("/");
-    let exchange = server.take();
-    begin(&exchange);
-    let response = client.wait(response).unwrap();
+    let (exchange, response, _stream) = client.open(&server);
     server.0.drain();
     assert!(exchange.write(b"still served").unwrap().is_none());
     exchange.outbox().finish();

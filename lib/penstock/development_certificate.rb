@@ -10,12 +10,22 @@ module Penstock
   #
   # @!method self.prepare(certificate, key)
   #   Sees to it that there are these files (see `src/tls/development.rs`): what is there stays, unless it ends within a week
-  #   or is of no use. The key is for this user alone.
+  #   or is of no use. The key is for this user alone. It waits for nobody: {.provide} does.
   #   @param certificate [String] the path of the certificate.
   #   @param key [String] the path of its private key.
-  #   @return [nil]
+  #   @return [Boolean] false where another process is at it, and nothing was done.
   #   @raise [ConfigurationError] if they cannot be written.
   module DevelopmentCertificate
+    # The pause between two looks at another process that makes them, in seconds.
+    INTERVAL = 0.05
+
+    # Sees to it that the files of {.paths} are there, and waits for another process that is at it.
+    # @return [void]
+    # @raise [ConfigurationError] if they cannot be written.
+    def self.provide
+      sleep INTERVAL until prepare(*paths)
+    end
+
     # @param env [Hash{String => String}, ENV]
     # @return [Array(String, String)] the paths of the certificate and of its private key, which need not exist.
     # @raise [ConfigurationError] if nobody knows the user's home.

@@ -43,7 +43,7 @@ module Penstock
       @lock.synchronize do
         raise Error, "the server was started before; make a new one" if @engine
 
-        DevelopmentCertificate.prepare(*DevelopmentCertificate.paths) if @settings.tls_dev
+        DevelopmentCertificate.provide if @settings.tls_dev
         @template = {}
         @registry = Registry.new
         @engine = Engine.new(@settings.to_h, @settings.binds.map(&:to_h), @template, @registry)

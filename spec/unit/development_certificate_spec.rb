@@ -33,4 +33,28 @@ RSpec.describe Penstock::DevelopmentCertificate do
       end
     end
   end
+
+  describe ".provide" do
+    let(:folder) { File.join(temporary_folder, "penstock") }
+
+    before do
+      require "penstock"
+      allow(described_class).to receive(:paths).and_return(%w[pem key].map { |kind| File.join(folder, "localhost.#{kind}") })
+    end
+
+    it "waits for another process that is at it, and can be interrupted" do
+      Dir.mkdir(folder)
+      File.open(File.join(folder, "localhost.lock"), "w") do |lock|
+        lock.flock(File::LOCK_EX)
+        waiting = Array.new(2) { Thread.new { described_class.provide } }
+        eventually { waiting.all? { |thread| thread.status == "sleep" } }
+        waiting.first.kill
+        expect(waiting.first.join(5)).to be(waiting.first)
+        expect(Dir.children(folder)).to eq(["localhost.lock"])
+        lock.flock(File::LOCK_UN)
+        waiting.last.join
+      end
+      expect(Dir.children(folder)).to contain_exactly("localhost.key", "localhost.lock", "localhost.pem")
+    end
+  end
 end

@@ -49,11 +49,9 @@ pub(super) fn translate(
 
 /// How many bytes of payload a head is.
 pub(super) fn size(parts: &Parts) -> usize {
-    let fields = parts.headers.iter();
-    let fields: usize = fields
-        .map(|(name, value)| name.as_str().len() + value.len())
-        .sum();
-    fields + parts.uri.path().len() + parts.uri.query().map_or(0, str::len)
+    request::size_of_fields(&parts.headers)
+        + parts.uri.path().len()
+        + parts.uri.query().map_or(0, str::len)
 }
 
 /// A field value has no white space at its edges (RFC 9113 section 8.2.1).

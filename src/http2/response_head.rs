@@ -108,7 +108,6 @@ fn remove_connection_fields(headers: &mut HeaderMap) {
     let known = [
         header::CONNECTION,
         header::TRANSFER_ENCODING,
-        header::UPGRADE,
         HeaderName::from_static("keep-alive"),
         HeaderName::from_static("proxy-connection"),
     ];

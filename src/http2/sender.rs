@@ -10,7 +10,7 @@ use h2::{Reason, SendStream, server::SendResponse};
 use http::{HeaderMap, Response};
 
 use super::Stream;
-use crate::stream::Gone;
+use crate::{request::size_of_fields, stream::Gone};
 
 /// What is sent on a stream: interim responses, a head, data as flow control allows, an end.
 pub(super) struct Sender {
@@ -59,11 +59,7 @@ impl Sender {
     /// # Errors
     /// The stream is over.
     pub(super) fn send_head(&mut self, response: Response<()>, ended: bool) -> Result<(), Gone> {
-        let fields = response.headers().iter();
-        let size: usize = fields
-            .map(|(name, value)| name.as_str().len() + value.len())
-            .sum();
-        self.stream.add_payload(size);
+        self.stream.add_payload(size_of_fields(response.headers()));
         match self.respond.send_response(response, ended) {
             Ok(data) => {
                 self.data = Some(data);
@@ -86,22 +82,22 @@ impl Sender {
         if data.is_empty() {
             return Poll::Ready(Ok(()));
         }
-        let lost = self.stream.connection_gone();
+        let lost = || Poll::Ready(Err(self.stream.connection_gone()));
         let Some(to) = &mut self.data else {
-            return Poll::Ready(Err(lost));
+            return lost();
         };
         while !data.is_empty() {
             to.reserve_capacity(data.len());
             while to.capacity() == 0 {
                 match ready!(to.poll_capacity(cx)) {
                     Some(Ok(_)) => {}
-                    Some(Err(_)) | None => return Poll::Ready(Err(lost)),
+                    Some(Err(_)) | None => return lost(),
                 }
             }
             let piece = data.split_to(data.len().min(to.capacity()));
             self.stream.note_sent(piece.len());
             if to.send_data(piece, last && data.is_empty()).is_err() {
-                return Poll::Ready(Err(lost));
+                return lost();
             }
         }
         Poll::Ready(Ok(()))
@@ -112,15 +108,16 @@ impl Sender {
     /// # Errors
     /// The stream is over.
     pub(super) fn finish(&mut self, trailers: Option<HeaderMap>) -> Result<(), Gone> {
-        let lost = self.stream.connection_gone();
-        let Some(to) = &mut self.data else {
-            return Err(lost);
+        let ended = match (&mut self.data, trailers) {
+            (Some(to), Some(trailers)) => to.send_trailers(trailers).is_ok(),
+            (Some(to), None) => to.send_data(Bytes::new(), true).is_ok(),
+            (None, _) => false,
         };
-        let ended = match trailers {
-            Some(trailers) => to.send_trailers(trailers),
-            None => to.send_data(Bytes::new(), true),
-        };
-        ended.map_err(|_| lost)
+        if ended {
+            Ok(())
+        } else {
+            Err(self.stream.connection_gone())
+        }
     }
 
     /// Breaks the stream off (RFC 9113 section 6.4).

@@ -218,14 +218,18 @@ impl Task {
         if refused.unread {
             self.stream.shared().note_refused();
         }
-        let (head, body) = Head::error(refused.status);
-        let mut outgoing = Outgoing::new(&head, body, None, self.is_head);
-        let response = to_response(head, &outgoing, false);
-        let sent = self.send(response, &mut outgoing, None).await;
+        let sent = self.send_error(refused.status).await;
         if let Some(entry) = refused.access {
             let status = sent.map_or(499, |()| refused.status.as_u16());
-            entry.write(status, outgoing.sent(), &server.log);
+            entry.write(status, self.stream.sent(), &server.log);
         }
+    }
+
+    async fn send_error(&mut self, status: StatusCode) -> Result<(), Gone> {
+        let (head, body) = Head::error(status);
+        let mut outgoing = Outgoing::new(&head, body, None, self.is_head);
+        let response = to_response(head, &outgoing, false);
+        self.send(response, &mut outgoing, None).await
     }
 
     /// The client learns that a hijacked stream is broken: by a 502 where it has seen no head.
@@ -241,11 +245,8 @@ impl Task {
         } else if self.sender.is_begun() {
             self.break_behind(None).await;
         } else {
-            let (head, body) = Head::error(StatusCode::BAD_GATEWAY);
-            let mut outgoing = Outgoing::new(&head, body, None, self.is_head);
-            let response = to_response(head, &outgoing, false);
             // A client that has gone meanwhile need not be told.
-            let _ = self.send(response, &mut outgoing, None).await;
+            let _ = self.send_error(StatusCode::BAD_GATEWAY).await;
         }
     }
 
@@ -285,20 +286,24 @@ impl Task {
 
     /// Breaks the response off behind all that was sent of it: h2 drops what it still has.
     async fn break_behind(&mut self, inner: Option<&Arc<Inner>>) {
-        let shared = self.stream.shared().clone();
-        let before = shared.flushes();
-        let timeout = inner.map_or(shared.connection.server.config.write_timeout, |inner| {
+        let stream = self.stream.clone();
+        let connection = stream.connection();
+        let timeout = inner.map_or(connection.server.config.write_timeout, |inner| {
             inner.write_timeout()
         });
         let deadline = timeout.map(|timeout| Instant::now() + timeout);
-        let flushed = self.run(|cx, _, timer| {
-            if shared.poll_flushed(cx, before).is_ready() {
+        let mut flushed = pin!(stream.shared().flushed.notified());
+        // What counts is the connection's next turn, in which it comes to what was sent.
+        flushed.as_mut().enable();
+        connection.look_again();
+        let waited = self.run(|cx, _, timer| {
+            if flushed.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(());
             }
             timer.poll_at(cx, deadline)
         });
         // Whatever has come of it, the client is to see a broken response.
-        let _ = flushed.await;
+        let _ = waited.await;
         self.sender.reset(Reason::INTERNAL_ERROR);
     }
 

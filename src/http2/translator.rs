@@ -5,6 +5,7 @@ use std::{
     io,
     pin::Pin,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -28,6 +29,9 @@ use crate::{
 /// How much is read from the application at once, in bytes.
 const READ: usize = 16 * 1024;
 
+/// How often it is looked whether the application is there, where nothing else tells.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
 /// How a hijacked stream ends before the application has ended it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
@@ -42,18 +46,12 @@ pub(super) enum Fault {
 /// Copies between the application and the stream.
 pub(super) struct Translator {
     ours: Socket,
-    /// What the client of a tunnel sends; empty at its end, and for any other request.
-    incoming: Option<RequestBody>,
+    inward: Inward,
     /// The key that the application has to answer, of a tunnel.
     key: Option<Vec<u8>>,
     to_application: Bytes,
     from_application: BytesMut,
     to_client: Bytes,
-    /// The application reads what the client of its tunnel sends.
-    reads: bool,
-    /// The application was told that the client has ended its side: whether it has closed its own
-    /// cannot be seen any more.
-    is_told: bool,
     /// The end follows `to_client`.
     ends: bool,
     is_head: bool,
@@ -61,6 +59,17 @@ pub(super) struct Translator {
     stage: Stage,
     /// While something waits for the client.
     progress: Option<Progress>,
+}
+
+/// How far the client's side of a tunnel is.
+enum Inward {
+    /// There is none, or the application has closed.
+    Nothing,
+    Flowing(RequestBody),
+    /// It has ended, which the application has to be told.
+    Ended,
+    /// The application was told: whether it has closed its own side cannot be seen any more.
+    Told,
 }
 
 enum Stage {
@@ -90,13 +99,15 @@ impl Translator {
     ) -> Self {
         Self {
             ours,
-            incoming,
-            reads: key.is_some(),
+            inward: match incoming {
+                Some(body) => Inward::Flowing(body),
+                None if key.is_some() => Inward::Ended,
+                None => Inward::Nothing,
+            },
             key,
             to_application: Bytes::new(),
             from_application: BytesMut::new(),
             to_client: Bytes::new(),
-            is_told: false,
             ends: false,
             is_head,
             max_head,
@@ -139,12 +150,13 @@ impl Translator {
         &mut self,
         sent: u64,
         now: Instant,
-        patience: std::time::Duration,
+        patience: Duration,
     ) -> Result<Option<Instant>, Fault> {
-        let look = now + std::time::Duration::from_secs(1);
+        let look = now + LOOK_EVERY;
         if self.to_client.is_empty() {
             self.progress = None;
-            let waits_for_client = matches!(self.stage, Stage::Closed) && self.incoming.is_some();
+            let waits_for_client =
+                matches!(self.stage, Stage::Closed) && matches!(self.inward, Inward::Flowing(_));
             return Ok(waits_for_client.then_some(look));
         }
         let progress = self
@@ -152,7 +164,7 @@ impl Translator {
             .get_or_insert_with(|| Progress::new(sent, now));
         progress.note(sent, now);
         let is_late = progress.check(now, Some(patience), None).is_err();
-        if is_late && !self.is_told && is_closed(&self.ours) {
+        if is_late && !matches!(self.inward, Inward::Told) && is_closed(&self.ours) {
             return Err(Fault::Gone(Gone::TimedOut));
         }
         Ok(Some(look))
@@ -167,24 +179,23 @@ impl Translator {
                     Err(_) => {
                         // It has closed. The client may go on until it hears of that.
                         self.to_application = Bytes::new();
-                        self.incoming = None;
-                        self.reads = false;
+                        self.inward = Inward::Nothing;
                     }
                 }
                 continue;
             }
-            let Some(incoming) = &mut self.incoming else {
-                if self.reads && !self.is_told {
-                    self.is_told = true;
+            match &mut self.inward {
+                Inward::Nothing | Inward::Told => return Poll::Ready(Ok(())),
+                Inward::Flowing(body) => match ready!(body.poll_frame(cx)) {
+                    Some(Ok(frame)) => self.to_application = frame.into_data().unwrap_or_default(),
+                    Some(Err(_)) => return Poll::Ready(Err(Fault::Gone(Gone::Reset))),
+                    None => self.inward = Inward::Ended,
+                },
+                Inward::Ended => {
                     // Fails where the application has gone, which shows elsewhere.
                     let _ = ready!(Pin::new(&mut self.ours).poll_shutdown(cx));
+                    self.inward = Inward::Told;
                 }
-                return Poll::Ready(Ok(()));
-            };
-            match ready!(incoming.poll_frame(cx)) {
-                Some(Ok(frame)) => self.to_application = frame.into_data().unwrap_or_default(),
-                Some(Err(_)) => return Poll::Ready(Err(Fault::Gone(Gone::Reset))),
-                None => self.incoming = None,
             }
         }
     }
@@ -226,9 +237,7 @@ impl Translator {
     /// Takes what was read a step further.
     fn pass_on(&mut self, sender: &mut Sender) -> Result<(), Fault> {
         let body = match &mut self.stage {
-            Stage::Head => {
-                return self.pass_heads_on(sender);
-            }
+            Stage::Head => return self.pass_heads_on(sender),
             Stage::Over | Stage::Closed => return Ok(()),
             Stage::Body(body) => body,
         };

@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use nix::fcntl::{Flock, FlockArg};
+use nix::{
+    errno::Errno,
+    fcntl::{Flock, FlockArg},
+};
 use rcgen::{
     CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose, date_time_ymd,
@@ -43,15 +46,15 @@ const REST: Duration = DAY.saturating_mul(7);
 /// Sees to it that `files` hold a certificate for localhost, 127.0.0.1 and ::1 with its key. What
 /// is there stays, unless it ends within a week, cannot be read or used, does not belong
 /// together, or has a key that others may read. Missing folders are made, for this user alone;
-/// so is the key (mode 0600). Processes that do this at the same time end up with the same one.
+/// so is the key (mode 0600). False: another process is at it, and nothing was done.
 ///
 /// # Errors
 /// The files cannot be written; the message says what to do.
-pub fn prepare(files: &Identity) -> Result<()> {
+pub fn prepare(files: &Identity) -> Result<bool> {
     prepare_at(files, UnixTime::now())
 }
 
-fn prepare_at(files: &Identity, now: UnixTime) -> Result<()> {
+fn prepare_at(files: &Identity, now: UnixTime) -> Result<bool> {
     let folder = files.certificate.parent().unwrap_or(Path::new("."));
     let failed = |error| {
         let message = format!(
@@ -66,23 +69,32 @@ fn prepare_at(files: &Identity, now: UnixTime) -> Result<()> {
         .mode(0o700)
         .create(folder)
         .map_err(failed)?;
+    let lock = lock(&files.certificate.with_extension("lock")).map_err(failed)?;
+    if lock.is_none() {
+        return Ok(false);
+    }
     // Whoever comes second finds what the first one has made.
-    let _lock = lock(&files.certificate.with_extension("lock")).map_err(failed)?;
     if is_good(files, now) {
-        return Ok(());
+        return Ok(true);
     }
     let (certificate, key) = make(now)?;
     replace(&files.key, &key, 0o600).map_err(failed)?;
-    replace(&files.certificate, &certificate, 0o644).map_err(failed)
+    replace(&files.certificate, &certificate, 0o644).map_err(failed)?;
+    Ok(true)
 }
 
-fn lock(path: &Path) -> io::Result<Flock<File>> {
+/// `None`: somebody else has it. Whoever waits for it does so where the wait can be interrupted.
+fn lock(path: &Path) -> io::Result<Option<Flock<File>>> {
     let file = OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(false)
         .open(path)?;
-    Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, error)| error.into())
+    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        Ok(lock) => Ok(Some(lock)),
+        Err((_, Errno::EWOULDBLOCK)) => Ok(None),
+        Err((_, error)) => Err(error.into()),
+    }
 }
 
 /// Whether a client that trusts this very certificate can use it, now and for some time.
@@ -172,7 +184,7 @@ mod tests {
     /// Whether both files are others after another start at `now`, and good.
     fn is_replaced(files: &Identity, now: UnixTime) -> bool {
         let before = [&files.certificate, &files.key].map(|path| fs::read(path).ok());
-        prepare_at(files, now).unwrap();
+        assert!(prepare_at(files, now).unwrap());
         assert!(is_good(files, now));
         let after = [&files.certificate, &files.key].map(|path| fs::read(path).ok());
         let changed = [0, 1].map(|index| before[index] != after[index]);
@@ -190,7 +202,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let files = files(folder.path());
         assert!(!is_good(&files, UnixTime::now()));
-        prepare(&files).unwrap();
+        assert!(prepare(&files).unwrap());
         assert!(is_good(&files, UnixTime::now()));
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&files.key), 0o600);
@@ -201,7 +213,7 @@ mod tests {
     fn it_stays_until_a_week_before_its_end() {
         let folder = tempfile::tempdir().unwrap();
         let files = files(folder.path());
-        prepare(&files).unwrap();
+        assert!(prepare(&files).unwrap());
         assert!(!is_replaced(&files, UnixTime::now()));
         assert!(!is_replaced(&files, in_days(357)));
         assert!(is_replaced(&files, in_days(359)));
@@ -213,8 +225,8 @@ mod tests {
     fn what_cannot_be_used_is_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let (files, others) = (files(folder.path()), files(&folder.path().join("others")));
-        prepare(&files).unwrap();
-        prepare(&others).unwrap();
+        assert!(prepare(&files).unwrap());
+        assert!(prepare(&others).unwrap());
         let breaks: [(&str, &dyn Fn()); 6] = [
             ("no key", &|| fs::remove_file(&files.key).unwrap()),
             ("no PEM", &|| fs::write(&files.certificate, "?").unwrap()),
@@ -242,7 +254,7 @@ mod tests {
     fn a_certificate_that_is_for_something_else_is_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let files = files(folder.path());
-        prepare(&files).unwrap();
+        assert!(prepare(&files).unwrap());
         let other = rcgen::generate_simple_self_signed(["localhost".into()]).unwrap();
         fs::write(&files.certificate, other.cert.pem()).unwrap();
         fs::write(&files.key, other.signing_key.serialize_pem()).unwrap();
@@ -255,7 +267,9 @@ mod tests {
         let files = files(folder.path());
         let seen: Vec<_> = thread::scope(|scope| {
             let one = || {
-                prepare(&files).unwrap();
+                while !prepare(&files).unwrap() {
+                    thread::yield_now();
+                }
                 contents(&files)
             };
             let threads: Vec<_> = (0..8).map(|_| scope.spawn(one)).collect();

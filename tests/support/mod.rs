@@ -53,7 +53,6 @@ pub(crate) fn config() -> Config {
         queue_timeout: None,
         alpn: vec!["h2".into(), "http/1.1".into()],
         http2: Http2 {
-            enabled: true,
             extended_connect: true,
             max_streams: 100,
             stream_window: 65_535,

@@ -194,9 +194,7 @@ impl Reader<'_> {
     }
 
     fn http2(&self) -> Result<Http2, Error> {
-        let protocols = self.get::<Vec<String>>("alpn")?;
         Ok(Http2 {
-            enabled: protocols.iter().any(|name| name == "h2"),
             extended_connect: self.get("http2_extended_connect")?,
             // Nobody needs more streams than there are numbers for them.
             max_streams: self

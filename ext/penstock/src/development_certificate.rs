@@ -6,13 +6,13 @@ use penstock::{config::Identity, tls::development};
 
 use crate::{error, gvl};
 
-/// `prepare(certificate, key)`: sees to it that there are these files.
-fn prepare(ruby: &Ruby, _module: RModule, certificate: String, key: String) -> Result<(), Error> {
+/// `prepare(certificate, key)`: sees to it that there are these files; false: another process is at
+/// it, and nothing was done.
+fn prepare(ruby: &Ruby, _module: RModule, certificate: String, key: String) -> Result<bool, Error> {
     let files = Identity {
         certificate: certificate.into(),
         key: key.into(),
     };
-    // Another process may be at it.
     gvl::blocking(ruby, || development::prepare(&files))?
         .map_err(|error| error::to_ruby(ruby, &error))
 }

@@ -14,6 +14,7 @@ mod guarded;
 mod gvl;
 mod lease;
 mod memory;
+mod receiving;
 mod response;
 mod server;
 mod stream;

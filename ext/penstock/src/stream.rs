@@ -1,16 +1,15 @@
 //! `Penstock::Stream`: one exchange as Ruby sees it. It answers the request (`response.rs`), it
-//! is the stream of a streaming body, and it takes the socket over; Ruby's half is in
-//! `lib/penstock/stream.rb`.
+//! is the stream of a streaming body, which is written here, and it reads the request and takes the
+//! socket over (`receiving.rs`); Ruby's half is in `lib/penstock/stream.rb`.
 
 use std::{
     cell::{Cell, Ref, RefCell},
     sync::Arc,
-    task::Poll,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use magnus::{
-    Error, ExceptionClass, RArray, RHash, RString, Ruby, Symbol, TypedData, Value, gc, method,
+    Error, ExceptionClass, RHash, RString, Ruby, Symbol, TypedData, Value, gc, method,
     prelude::*,
     scan_args::{get_kwargs, scan_args},
     typed_data::Obj,
@@ -23,10 +22,10 @@ use penstock::{
 };
 
 use crate::{
-    config, error, fd,
+    config, error,
     guarded::Guarded,
     gvl::{self, Wait},
-    lease::Lease,
+    receiving,
     response::{self, bytes, string},
     server::Context,
 };
@@ -106,7 +105,7 @@ impl Stream {
     }
 
     /// What `question` says of the exchange, or `over` when it is over.
-    fn ask<T>(
+    pub(crate) fn ask<T>(
         &self,
         ruby: &Ruby,
         over: T,
@@ -292,91 +291,6 @@ impl Stream {
             })?;
         rb_self.ask(ruby, (), |exchange| exchange.set_write_timeout(timeout))
     }
-
-    // Reading
-
-    /// The next piece of the request body, or nil at its end. Waits without the lock.
-    fn receive(ruby: &Ruby, rb_self: &Self) -> Result<Option<RString>, Error> {
-        let exchange = rb_self.exchange(ruby)?;
-        let fail = |error: CoreError| error::to_ruby(ruby, &error);
-        let began = Instant::now();
-        let waited = gvl::wait(ruby, exchange.receive_timeout(), |cx| {
-            exchange.poll_receive(cx)
-        });
-        if !matches!(waited, Ok(Wait::Ready(_))) {
-            exchange.cancel_receive();
-        }
-        match waited? {
-            Wait::Ready(received) => {
-                let received = received.map_err(fail)?;
-                exchange.waited(began.elapsed(), false).map_err(fail)?;
-                Ok(received.map(|data| ruby.str_from_slice(&data)))
-            }
-            Wait::TimedOut => {
-                exchange.waited(began.elapsed(), true).map_err(fail)?;
-                Ok(None)
-            }
-        }
-    }
-
-    /// What has come of the request body, nil at its end, or :wait_readable.
-    fn receive_nonblock(ruby: &Ruby, rb_self: &Self) -> Result<Value, Error> {
-        let exchange = rb_self.exchange(ruby)?;
-        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
-        match exchange.poll_receive(&mut cx) {
-            Poll::Pending => Ok(error::wait_symbol(ruby, true).as_value()),
-            Poll::Ready(Ok(Some(data))) => Ok(ruby.str_from_slice(&data).as_value()),
-            Poll::Ready(Ok(None)) => Ok(ruby.qnil().as_value()),
-            Poll::Ready(Err(error)) => Err(error::to_ruby(ruby, &error)),
-        }
-    }
-
-    /// The trailers of the request by lower-case name; nil where none have come.
-    fn trailers(ruby: &Ruby, rb_self: &Self) -> Result<Option<RHash>, Error> {
-        let Some(trailers) = rb_self.exchange(ruby)?.trailers() else {
-            return Ok(None);
-        };
-        let hash = ruby.hash_new();
-        for (name, value) in &trailers {
-            hash.aset(name.as_str(), ruby.str_from_slice(value.as_bytes()))?;
-        }
-        Ok(Some(hash))
-    }
-
-    // Hijacking
-
-    fn is_hijacked(ruby: &Ruby, rb_self: &Self) -> Result<bool, Error> {
-        rb_self.ask(ruby, false, Exchange::is_hijacked)
-    }
-
-    /// Takes the socket: `[socket, lease, peer, local]`; addresses are `[ip, port]`, or nil on a
-    /// Unix socket. A wait that is interrupted can be begun again until the thread is free.
-    fn hijack(ruby: &Ruby, rb_self: &Self) -> Result<RArray, Error> {
-        let exchange = rb_self.exchange(ruby)?;
-        let fail = |error: CoreError| error::to_ruby(ruby, &error);
-        exchange.want_hijack().map_err(fail)?;
-        let waited = gvl::wait(ruby, None, |cx| exchange.poll_hijacked(cx));
-        if waited.is_err() {
-            exchange.cancel_hijack();
-        }
-        let Wait::Ready(hijacked) = waited? else {
-            return Err(error::penstock_error(
-                ruby,
-                "Error",
-                "the socket did not come".into(),
-            ));
-        };
-        let hijacked = hijacked.map_err(fail)?;
-        let class = Lease::socket_class(ruby, hijacked.kind)?;
-        let (peer, local) = (hijacked.peer, hijacked.local);
-        let lease = ruby.obj_wrap(Lease::new(hijacked.lease));
-        let array = ruby.ary_new_capa(4);
-        array.push(fd::give(hijacked.fd, class, None)?)?;
-        array.push(lease)?;
-        array.push(Lease::address(ruby, peer)?)?;
-        array.push(Lease::address(ruby, local)?)?;
-        Ok(array)
-    }
 }
 
 /// An error of the core as an exception object that is not raised.
@@ -418,6 +332,7 @@ pub(crate) fn init(ruby: &Ruby, penstock: magnus::RModule) -> Result<(), Error> 
     class.define_method("env", method!(Stream::env, 0))?;
     class.define_method("registry", method!(Stream::registry, 0))?;
     response::init(class)?;
+    receiving::init(class)?;
     class.define_method("answered?", method!(Stream::is_answered, 0))?;
     class.define_method("head?", method!(Stream::is_head, 0))?;
     class.define_method("input_failure", method!(Stream::input_failure, 0))?;
@@ -436,10 +351,5 @@ pub(crate) fn init(ruby: &Ruby, penstock: magnus::RModule) -> Result<(), Error> 
     class.define_method("watch", method!(Stream::watch, 0))?;
     class.define_method("failure", method!(Stream::failure, 0))?;
     class.define_method("slow_consumer=", method!(Stream::set_slow_consumer, 1))?;
-    class.define_method("write_timeout=", method!(Stream::set_write_timeout, 1))?;
-    class.define_method("receive", method!(Stream::receive, 0))?;
-    class.define_method("receive_nonblock", method!(Stream::receive_nonblock, 0))?;
-    class.define_method("trailers", method!(Stream::trailers, 0))?;
-    class.define_method("hijacked?", method!(Stream::is_hijacked, 0))?;
-    class.define_method("hijack", method!(Stream::hijack, 0))
+    class.define_method("write_timeout=", method!(Stream::set_write_timeout, 1))
 }
