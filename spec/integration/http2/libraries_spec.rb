@@ -1,0 +1,42 @@
+# frozen_string_literal: true
+
+require "spec_helper"
+require "support/apps/faye_app"
+require "support/apps/tubesock_app"
+require "support/cable/reactor"
+require "support/cable/web_socket"
+
+# Libraries that speak WebSocket on a hijacked connection, unmodified, by an extended CONNECT (RFC 8441).
+RSpec.describe "WebSocket libraries over HTTP/2" do
+  let(:reactor) { Cable::Reactor.new }
+
+  after { reactor.stop }
+
+  { "faye-websocket" => FayeApp, "tubesock" => TubesockApp }.each do |name, application|
+    describe name do
+      let(:app) { application.new }
+      let(:socket) { Cable::WebSocket.new(reactor, serve(app).url, endpoint: { protocol: Async::HTTP::Protocol::HTTP2 }) }
+
+      it "answers messages, short and long" do
+        socket.text("one")
+        eventually { socket.messages == %w[one] }
+        socket.text("x" * 100_000)
+        eventually { socket.messages.map(&:size) == [3, 100_000] }
+      end
+
+      it "ends with the client's close frame" do
+        socket.text("one")
+        eventually { socket.messages == %w[one] }
+        socket.close
+        eventually { socket.ended? }
+      end
+
+      it "learns that the client has gone without one" do
+        socket.text("one")
+        eventually { socket.messages == %w[one] }
+        socket.vanish
+        eventually { app.events.size.positive? && Array.new(app.events.size) { app.events.pop }.flatten.include?(:close) }
+      end
+    end
+  end
+end
