@@ -9,6 +9,7 @@ mod request;
 mod response;
 mod response_head;
 mod sender;
+mod sending;
 mod stream;
 mod task;
 mod translator;
@@ -253,7 +254,8 @@ impl Driver<'_> {
             }
             match self.h2.poll_accept(cx) {
                 Poll::Ready(Some(Ok((request, respond)))) => {
-                    self.accept(request, respond);
+                    self.count_request();
+                    task::accept(cx, self.shared, request, respond);
                     continue;
                 }
                 // A client that floods is not listened to until it ends.
@@ -285,23 +287,14 @@ impl Driver<'_> {
         }
     }
 
-    fn accept(
-        &mut self,
-        request: http::Request<h2::RecvStream>,
-        respond: server::SendResponse<Bytes>,
-    ) {
+    /// The connection may carry so many requests, and no more.
+    fn count_request(&mut self) {
         self.requests += 1;
-        let max = self
-            .shared
-            .connection
-            .server
-            .config
-            .max_requests_per_connection;
+        let config = &self.shared.connection.server.config;
+        let max = config.max_requests_per_connection;
         if max.is_some_and(|max| self.requests >= max) {
             self.close();
         }
-        let open = OpenStream::new(self.shared);
-        tokio::spawn(task::serve(self.shared.clone(), open, request, respond));
     }
 
     /// Takes no more requests; those that are under way end as they would have (RFC 9113 section

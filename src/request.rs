@@ -186,6 +186,9 @@ fn is_plain_host(host: &[u8]) -> bool {
 /// Host and port alone, without user information; RFC 3986 section 3.2.2 for the characters.
 fn is_host(authority: &Authority) -> bool {
     let text = authority.as_str();
+    if is_plain_host(text.as_bytes()) {
+        return true;
+    }
     let host = authority.host();
     let characters =
         |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=[]:".contains(&byte);

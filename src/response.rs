@@ -5,6 +5,9 @@ use std::fs::File;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
+/// Fields that a protocol adds to most heads: Content-Length and Date.
+const ADDED: usize = 2;
+
 /// Status and header fields of a response, as they may go out.
 #[derive(Debug)]
 pub struct Head {
@@ -51,9 +54,9 @@ impl Head {
         })
     }
 
-    /// Makes room for `fields` header fields.
+    /// Makes room for `fields` header fields, and for those that the server adds.
     pub fn reserve(&mut self, fields: usize) {
-        self.headers.reserve(fields);
+        self.headers.reserve(fields + ADDED);
     }
 
     /// The status code.

@@ -5,16 +5,17 @@ use std::{
     pin::pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use h2::{Reason, RecvStream, server::SendResponse};
-use http::{HeaderValue, Method, Response, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use tokio::time::Instant;
 
 use super::{
     Body, OpenStream, Shared, Stream, hijack, request, response::to_response, sender::Sender,
-    translator::Fault,
+    sending::Sending, translator::Fault,
 };
 use crate::{
     arrival::{Arrival, Refused, expects_continue},
@@ -31,61 +32,61 @@ use crate::{
     stream::Gone,
 };
 
-/// Serves a request to its end.
-pub(super) async fn serve(
-    shared: Arc<Shared>,
-    open: OpenStream,
+/// Judges a request and queues it at once; a task of its own does the rest.
+pub(super) fn accept(
+    cx: &mut Context<'_>,
+    shared: &Arc<Shared>,
     request: http::Request<RecvStream>,
-    respond: SendResponse<Bytes>,
+    mut respond: SendResponse<Bytes>,
 ) {
+    if respond.poll_reset(cx).is_ready() {
+        // Given up before anybody has heard of it.
+        return;
+    }
     let received = Instant::now();
-    let stream = Arc::new(Stream::new(shared));
-    let mut task = Task {
+    let stream = Arc::new(Stream::new(shared.clone()));
+    let task = Task {
         sender: Sender::new(stream.clone(), respond),
         timer: Timer::default(),
-        stream,
         is_head: request.method() == Method::HEAD,
-        _open: open,
+        _open: stream.open(),
+        stream: stream.clone(),
     };
     let (mut parts, incoming) = request.into_parts();
-    task.stream.add_payload(request::size(&parts));
-    let server = task.stream.connection().server.clone();
+    stream.add_payload(request::size(&parts));
+    let server = &shared.connection.server;
     let has_body = !incoming.is_end_stream();
     let checked = request::translate(&mut parts, has_body, &server.config);
     let arrival = Arrival {
-        access: AccessEntry::of(&parts, task.stream.connection().peer, &server.log),
-        carrier: Carrier::Http2(task.stream.clone()),
+        access: AccessEntry::of(&parts, shared.connection.peer, &server.log),
+        carrier: Carrier::Http2(stream.clone()),
         parts,
         received,
     };
-    let key = checked.clone().unwrap_or_default();
-    let begun = match checked {
-        Err(status) => Err(arrival.refused(status, has_body)),
-        Ok(_) if has_body => {
+    let (begun, key) = match checked {
+        Err(status) => (Err(arrival.refused(status, has_body)), None),
+        Ok(key) if has_body => {
             let length = arrival.parts.headers.get(header::CONTENT_LENGTH);
             let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
             let continues = expects_continue(&arrival.parts);
-            let body = Body::new(incoming, task.stream.clone(), length, continues);
-            let body = RequestBody::of_http2(body);
-            if key.is_some() {
-                arrival.queue(Input::Empty, BodyReader::tunnel(body), received)
-            } else {
-                // In a box: most requests have no body.
-                match Box::pin(task.receive(arrival, body)).await {
-                    Some(begun) => begun,
-                    None => return,
-                }
+            let body = RequestBody::of_http2(Body::new(incoming, stream, length, continues));
+            if key.is_none() {
+                // In a box: its room is several times that of the others.
+                tokio::spawn(Box::pin(task.receive(arrival, body)));
+                return;
             }
+            let reader = BodyReader::tunnel(body);
+            (arrival.queue(Input::Empty, reader, received), key)
         }
-        Ok(_) => {
+        Ok(key) => {
             let reader = BodyReader::ended(Limits::new(&server.config));
-            arrival.queue(Input::Empty, reader, received)
+            (arrival.queue(Input::Empty, reader, received), key)
         }
     };
     match begun {
-        Ok(inner) => task.answer(&inner, key).await,
-        Err(refused) => Box::pin(task.refuse(refused)).await,
-    }
+        Ok(inner) => tokio::spawn(task.answer(inner, key)),
+        Err(refused) => tokio::spawn(task.refuse(refused)),
+    };
 }
 
 /// The task of a stream.
@@ -122,52 +123,67 @@ impl Task {
         .await
     }
 
-    /// Receives the body before the application is called; `None`: the client has gone.
-    async fn receive(
-        &mut self,
-        arrival: Arrival,
-        body: RequestBody,
-    ) -> Option<Result<Arc<Inner>, Refused>> {
+    /// Receives the body before the application is called.
+    async fn receive(mut self, arrival: Arrival, body: RequestBody) {
         let stream = self.stream.clone();
-        let server = stream.connection().server.clone();
-        let config = &server.config;
+        let config = &stream.connection().server.config;
         let mut progress = Progress::new(0, Instant::now());
-        let mut receiving = pin!(arrival.receive(body));
-        let received = self.run(|cx, _, timer| {
-            if let Poll::Ready(begun) = receiving.as_mut().poll(cx) {
-                return Poll::Ready(Ok(begun));
-            }
-            let late = timer.poll_with(cx, |now| {
-                progress.note(stream.received(), now);
-                progress.check(now, config.body_timeout, config.min_body_rate)
+        let received = {
+            let mut receiving = pin!(arrival.receive(body));
+            let received = self.run(|cx, _, timer| {
+                if let Poll::Ready(begun) = receiving.as_mut().poll(cx) {
+                    return Poll::Ready(Ok(begun));
+                }
+                let late = timer.poll_with(cx, |now| {
+                    progress.note(stream.received(), now);
+                    progress.check(now, config.body_timeout, config.min_body_rate)
+                });
+                late.map(Err)
             });
-            late.map(Err)
-        });
-        Some(match received.await.ok()? {
-            Ok(begun) => begun,
-            Err(Stalled) => Err(Refused {
+            received.await
+        };
+        let begun = match received {
+            Ok(Ok(begun)) => begun,
+            Ok(Err(Stalled)) => Err(Refused {
                 status: StatusCode::REQUEST_TIMEOUT,
                 access: None,
                 unread: true,
             }),
-        })
+            // The client has gone.
+            Err(_) => return,
+        };
+        match begun {
+            Ok(inner) => self.answer(inner, None).await,
+            Err(refused) => self.refuse(refused).await,
+        }
     }
 
     /// Waits for what the application does about the request, and does it. `key`: of an extended
     /// CONNECT.
-    async fn answer(mut self, inner: &Arc<Inner>, key: Option<HeaderValue>) {
-        let guard = Guard(inner);
-        match self.reply(inner).await {
+    async fn answer(mut self, inner: Arc<Inner>, key: Option<HeaderValue>) {
+        let guard = Guard(&inner);
+        let mut begun = match self.reply(&inner).await {
             Ok(Reply::Answer(head, body)) => {
-                let (status, complete) = self.respond(inner, head, body, key.is_some()).await;
-                let sent = self.stream.sent();
-                inner.response_done(status, sent, complete);
+                Some(self.begin(head, body, Some(inner.clone()), key.is_some()))
             }
-            Ok(Reply::Hijack) => Box::pin(hijack::run(self, inner, key)).await,
+            Ok(Reply::Hijack) => None,
             Err(gone) => {
                 inner.set_gone(gone);
                 inner.log_access(Some(499), 0);
+                return guard.disarm();
             }
+        };
+        if let Some((status, begun)) = &mut begun {
+            let sent = match begun {
+                Ok(sending) => self.send(sending).await,
+                Err(gone) => Err(*gone),
+            };
+            if let Err(gone) = sent {
+                inner.set_gone(gone);
+            }
+            inner.response_done(status.as_u16(), self.stream.sent(), sent.is_ok());
+        } else {
+            Box::pin(hijack::run(self, &inner, key)).await;
         }
         guard.disarm();
     }
@@ -193,22 +209,37 @@ impl Task {
         .await
     }
 
-    /// Sends the answer of the application. Its status, and whether all of it was sent.
-    async fn respond(
+    /// Sends a head, behind which `body` is to follow: its status, and what is left to send.
+    fn begin(
         &mut self,
-        inner: &Arc<Inner>,
         head: Head,
         body: response::Body,
+        exchange: Option<Arc<Inner>>,
         is_tunnel: bool,
-    ) -> (u16, bool) {
-        let mut outgoing = Outgoing::new(&head, body, Some(inner.clone()), self.is_head);
+    ) -> (StatusCode, Result<Sending, Gone>) {
+        let outgoing = Outgoing::new(&head, body, exchange, self.is_head);
         let response = to_response(head, &outgoing, is_tunnel);
-        let status = response.status().as_u16();
-        let sent = self.send(response, &mut outgoing, Some(inner)).await;
-        if let Err(gone) = sent {
-            inner.set_gone(gone);
+        let status = response.status();
+        let sending = Sending::new(outgoing);
+        let begun = self.sender.send_head(response, sending.is_ended());
+        (status, begun.map(|()| sending))
+    }
+
+    /// Sends what follows a head.
+    ///
+    /// # Errors
+    /// The client has gone, or the body broke and the client has seen it.
+    async fn send(&mut self, sending: &mut Sending) -> Result<(), Gone> {
+        let sent = self.run(|cx, sender, timer| sending.poll(cx, sender, timer));
+        match sent.await? {
+            Ok(()) => Ok(()),
+            Err(Fault::Gone(gone)) => Err(gone),
+            Err(_) => {
+                let timeout = sending.write_timeout(&self.sender);
+                Box::pin(self.break_behind(timeout)).await;
+                Err(Gone::Reset)
+            }
         }
-        (status, sent.is_ok())
     }
 
     /// Sends an answer of the server's own.
@@ -227,9 +258,8 @@ impl Task {
 
     async fn send_error(&mut self, status: StatusCode) -> Result<(), Gone> {
         let (head, body) = Head::error(status);
-        let mut outgoing = Outgoing::new(&head, body, None, self.is_head);
-        let response = to_response(head, &outgoing, false);
-        self.send(response, &mut outgoing, None).await
+        let (_, begun) = self.begin(head, body, None, false);
+        self.send(&mut begun?).await
     }
 
     /// The client learns that a hijacked stream is broken: by a 502 where it has seen no head.
@@ -243,54 +273,18 @@ impl Task {
         if let Fault::Gone(_) = fault {
             self.sender.reset(Reason::CANCEL);
         } else if self.sender.is_begun() {
-            self.break_behind(None).await;
+            let timeout = inner.server.config.write_timeout;
+            self.break_behind(timeout).await;
         } else {
             // A client that has gone meanwhile need not be told.
             let _ = self.send_error(StatusCode::BAD_GATEWAY).await;
         }
     }
 
-    /// Sends a whole response.
-    ///
-    /// # Errors
-    /// The client has gone, or the body broke and the client has seen it.
-    async fn send(
-        &mut self,
-        response: Response<()>,
-        outgoing: &mut Outgoing,
-        inner: Option<&Arc<Inner>>,
-    ) -> Result<(), Gone> {
-        let mut ended =
-            outgoing.is_bodiless() || (outgoing.is_end_stream() && !outgoing.has_trailers());
-        self.sender.send_head(response, ended)?;
-        while !ended {
-            let piece = self.run(|cx, _, _| outgoing.poll_bytes(cx)).await?;
-            let Some(piece) = piece else {
-                return self.sender.finish(outgoing.take_trailers());
-            };
-            let Ok(mut data) = piece else {
-                let gone = inner.and_then(|inner| inner.outbox.gone());
-                let Some(gone) = gone else {
-                    self.break_behind(inner).await;
-                    return Err(Gone::Reset);
-                };
-                self.sender.reset(Reason::CANCEL);
-                return Err(gone);
-            };
-            let is_last = outgoing.is_end_stream() || outgoing.has_sent_all();
-            ended = is_last && !outgoing.has_trailers();
-            self.send_piece(&mut data, ended, inner).await?;
-        }
-        Ok(())
-    }
-
     /// Breaks the response off behind all that was sent of it: h2 drops what it still has.
-    async fn break_behind(&mut self, inner: Option<&Arc<Inner>>) {
+    async fn break_behind(&mut self, timeout: Option<Duration>) {
         let stream = self.stream.clone();
         let connection = stream.connection();
-        let timeout = inner.map_or(connection.server.config.write_timeout, |inner| {
-            inner.write_timeout()
-        });
         let deadline = timeout.map(|timeout| Instant::now() + timeout);
         let mut flushed = pin!(stream.shared().flushed.notified());
         // What counts is the connection's next turn, in which it comes to what was sent.
@@ -305,42 +299,6 @@ impl Task {
         // Whatever has come of it, the client is to see a broken response.
         let _ = waited.await;
         self.sender.reset(Reason::INTERNAL_ERROR);
-    }
-
-    /// Sends `data` to a client that takes it neither too late nor too slowly; `last`: and then
-    /// the end.
-    async fn send_piece(
-        &mut self,
-        data: &mut Bytes,
-        last: bool,
-        inner: Option<&Arc<Inner>>,
-    ) -> Result<(), Gone> {
-        let stream = self.stream.clone();
-        let server = stream.connection().server.clone();
-        let config = &server.config;
-        let mut progress = None;
-        let sent = self.run(|cx, sender, timer| {
-            if let Poll::Ready(sent) = sender.poll_send(cx, data, last) {
-                return Poll::Ready(sent);
-            }
-            // A client that was given up while it is waited for.
-            if let Some(Poll::Ready(gone)) = inner.map(|inner| inner.outbox.poll_gone(cx)) {
-                sender.reset(Reason::CANCEL);
-                return Poll::Ready(Err(gone));
-            }
-            let late = timer.poll_with(cx, |now| {
-                let sent = stream.sent();
-                let progress = progress.get_or_insert_with(|| Progress::new(sent, now));
-                progress.note(sent, now);
-                let timeout = inner.map_or(config.write_timeout, |inner| inner.write_timeout());
-                progress.check(now, timeout, config.min_write_rate)
-            });
-            late.map(|Stalled| {
-                sender.reset(Reason::CANCEL);
-                Err(Gone::TimedOut)
-            })
-        });
-        sent.await?
     }
 }
 
