@@ -4,7 +4,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header};
+use http::{HeaderMap, HeaderName, Method, Version, header};
 use magnus::{
     Error, RHash, RModule, RString, Ruby, Value,
     prelude::*,
@@ -62,14 +62,20 @@ impl<'a> Env<'a> {
         self.hash
     }
 
-    /// Sets what `request` says, and what is known of its connection.
+    /// Sets what `request` says, and what is known of its connection. `offered`: the protocols
+    /// that it offers to switch to.
     ///
     /// # Errors
     /// Ruby is out of memory.
-    pub(crate) fn fill(&mut self, exchange: &Exchange, request: &Request) -> Result<(), Error> {
+    pub(crate) fn fill(
+        &mut self,
+        exchange: &Exchange,
+        request: &Request,
+        offered: &[Vec<u8>],
+    ) -> Result<(), Error> {
         self.set_line(request)?;
         self.set_fields(&request.headers)?;
-        self.set_protocol(request)?;
+        self.set_protocol(offered)?;
         self.set_server(exchange, request)?;
         self.set_peer(exchange.peer())?;
         if let Some(verified) = exchange.client_verified() {
@@ -180,44 +186,36 @@ impl<'a> Env<'a> {
         Ok(())
     }
 
+    /// RFC 9110 section 5.3: the values of a name are one, joined by commas; cookies by semicolons
+    /// (RFC 6265).
     fn set_fields(&mut self, headers: &HeaderMap) -> Result<(), Error> {
-        for name in headers.keys() {
+        // A name's values come one behind the other.
+        let mut fields = headers.iter().peekable();
+        while let Some((name, first)) = fields.next() {
+            let mut joined: Option<Vec<u8>> = None;
+            while let Some((_, next)) = fields.next_if(|(next, _)| *next == name) {
+                let value = joined.get_or_insert_with(|| first.as_bytes().to_vec());
+                value.extend_from_slice(separator(name));
+                value.extend_from_slice(next.as_bytes());
+            }
             if is_hidden(name) {
                 continue;
             }
-            let value = self.joined(name, headers);
+            let value = joined.as_deref().unwrap_or(first.as_bytes());
+            let value = self.ruby.str_from_slice(value);
             self.put(field_key(self.ruby, name), value)?;
         }
         Ok(())
     }
 
-    /// RFC 9110 section 5.3: one value, joined by commas; cookies by semicolons (RFC 6265).
-    fn joined(&self, name: &HeaderName, headers: &HeaderMap) -> RString {
-        let mut values = headers.get_all(name).iter();
-        let first = values.next().map_or(&b""[..], HeaderValue::as_bytes);
-        let mut value = None;
-        for next in values {
-            let separator: &[u8] = if *name == header::COOKIE {
-                b"; "
-            } else {
-                b", "
-            };
-            let value = value.get_or_insert_with(|| first.to_vec());
-            value.extend_from_slice(separator);
-            value.extend_from_slice(next.as_bytes());
-        }
-        self.ruby.str_from_slice(value.as_deref().unwrap_or(first))
-    }
-
     /// `rack.protocol`: see [`offered`].
-    fn set_protocol(&mut self, request: &Request) -> Result<(), Error> {
-        let offered = offered(request);
+    fn set_protocol(&mut self, offered: &[Vec<u8>]) -> Result<(), Error> {
         if offered.is_empty() {
             return Ok(());
         }
         let array = self.ruby.ary_new_capa(offered.len());
         for token in offered {
-            array.push(self.ruby.str_from_slice(&token))?;
+            array.push(self.ruby.str_from_slice(token))?;
         }
         self.set(Text::Protocol, array)
     }
@@ -225,9 +223,9 @@ impl<'a> Env<'a> {
     /// Name, port and scheme, from the authority that the client asked for; only HTTP/1.0 may
     /// leave that to the listener.
     fn set_server(&mut self, exchange: &Exchange, request: &Request) -> Result<(), Error> {
-        let forwarded = request.headers.get("x-forwarded-proto");
-        let forwarded = forwarded.filter(|_| exchange.is_from_trusted_proxy());
-        let forwarded = forwarded.is_some_and(|proto| {
+        let is_trusted = exchange.is_from_trusted_proxy();
+        let forwarded = is_trusted.then(|| request.headers.get("x-forwarded-proto"));
+        let forwarded = forwarded.flatten().is_some_and(|proto| {
             let first = proto
                 .as_bytes()
                 .split(|byte| *byte == b',')
@@ -288,6 +286,15 @@ impl<'a> Env<'a> {
             Text::RemotePort,
             self.ruby.str_new(&peer.port().to_string()),
         )
+    }
+}
+
+/// What stands between the values of a field that came in several.
+fn separator(name: &HeaderName) -> &'static [u8] {
+    if *name == header::COOKIE {
+        b"; "
+    } else {
+        b", "
     }
 }
 

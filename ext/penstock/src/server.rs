@@ -160,8 +160,8 @@ impl Engine {
             ));
         };
         let mut env = Env::new(ruby, &self.templates, &request)?;
-        env.fill(&exchange, &request)?;
         let offered = env::offered(&request);
+        env.fill(&exchange, &request, &offered)?;
         drop(request);
         let input = exchange.take_input();
         let streams = matches!(input, Input::Streaming);

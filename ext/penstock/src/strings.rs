@@ -1,8 +1,8 @@
 //! Frozen strings of Ruby that are made once: keys of env, and values that are frequent there.
 
-use std::{collections::HashMap, sync::OnceLock};
+use std::sync::OnceLock;
 
-use http::{HeaderName, header};
+use http::{HeaderMap, HeaderName, header};
 use magnus::{RString, Ruby, gc, value::Opaque};
 
 /// Declares the strings: a variant and its text for each.
@@ -97,7 +97,7 @@ impl Text {
 }
 
 struct Strings {
-    names: HashMap<HeaderName, Opaque<RString>>,
+    names: HeaderMap<Opaque<RString>>,
     texts: Vec<Opaque<RString>>,
 }
 
@@ -108,7 +108,7 @@ fn strings() -> &'static Strings {
 }
 
 /// Header fields whose keys are made once; of others the key is made for each request.
-const KNOWN: [HeaderName; 44] = [
+const KNOWN: [HeaderName; 61] = [
     header::ACCEPT,
     header::ACCEPT_CHARSET,
     header::ACCEPT_ENCODING,
@@ -153,6 +153,23 @@ const KNOWN: [HeaderName; 44] = [
     header::USER_AGENT,
     header::VIA,
     header::WARNING,
+    HeaderName::from_static("priority"),
+    HeaderName::from_static("sec-ch-ua"),
+    HeaderName::from_static("sec-ch-ua-mobile"),
+    HeaderName::from_static("sec-ch-ua-platform"),
+    HeaderName::from_static("sec-fetch-dest"),
+    HeaderName::from_static("sec-fetch-mode"),
+    HeaderName::from_static("sec-fetch-site"),
+    HeaderName::from_static("sec-fetch-user"),
+    HeaderName::from_static("x-csrf-token"),
+    HeaderName::from_static("x-forwarded-for"),
+    HeaderName::from_static("x-forwarded-host"),
+    HeaderName::from_static("x-forwarded-port"),
+    HeaderName::from_static("x-forwarded-proto"),
+    HeaderName::from_static("x-forwarded-server"),
+    HeaderName::from_static("x-real-ip"),
+    HeaderName::from_static("x-request-id"),
+    HeaderName::from_static("x-requested-with"),
 ];
 
 /// Makes the strings. Called once, when the extension is loaded.
