@@ -115,13 +115,26 @@ impl Socket {
     /// Makes a TCP connection an encrypted one.
     ///
     /// # Errors
-    /// The handshake failed; the client has been told.
-    pub(crate) async fn encrypt(self, acceptor: &Acceptor) -> io::Result<Self> {
+    /// The handshake failed; the client has been told, and the connection, as far as there still
+    /// is one, is as the kernel has it.
+    pub(crate) async fn encrypt(
+        self,
+        acceptor: &Acceptor,
+    ) -> Result<Self, (io::Error, Option<Self>)> {
         let Stream::Tcp(tcp) = self.stream else {
-            return Err(io::ErrorKind::Unsupported.into());
+            return Err((io::ErrorKind::Unsupported.into(), None));
         };
-        let encrypted = acceptor.accept(Wire::new(tcp, self.listed)).await?;
-        Ok(Self::new(Stream::Tls(Box::new(encrypted))))
+        match acceptor.accept(Wire::new(tcp, self.listed)).await {
+            Ok(encrypted) => Ok(Self::new(Stream::Tls(Box::new(encrypted)))),
+            Err((error, wire)) => {
+                let plain = wire.map(|wire| {
+                    let (tcp, listed) = wire.into_parts();
+                    let socket = Self::new(Stream::Tcp(tcp));
+                    Self { listed, ..socket }
+                });
+                Err((error, plain))
+            }
+        }
     }
 
     /// Whether it is a TCP connection as the kernel has it.

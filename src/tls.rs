@@ -22,8 +22,10 @@ use self::certificates::Certificates;
 pub(crate) use self::stream::{Encrypted, Wire};
 use crate::{
     config::{ClientCertificates, Config, Tls, TlsVersion},
-    error::{Error, Kind, Result},
+    error::{Error, Kind},
 };
+
+type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What all TLS listeners of a server share, made before its runtime.
 #[derive(Clone, Debug)]
@@ -96,14 +98,22 @@ impl Acceptor {
     ///
     /// # Errors
     /// The client does not speak TLS, or nothing that both sides know, or has no certificate
-    /// where it needs one. It has been told by an alert, unless it does not read it: the close
-    /// behind it can overtake it.
-    pub(crate) async fn accept(&self, wire: Wire) -> io::Result<Encrypted> {
+    /// where it needs one. It has been told by an alert, which it can still read as long as the
+    /// connection is there.
+    pub(crate) async fn accept(&self, wire: Wire) -> Result<Encrypted, (io::Error, Option<Wire>)> {
         let wire = Arc::new(wire);
         let acceptor = TlsAcceptor::from(self.current.lock().clone());
-        let session = acceptor.accept(stream::Handle::new(wire.clone())).await?;
-        let asks = !matches!(self.settings.clients, ClientCertificates::Ignored);
-        Ok(Encrypted::new(wire, session, asks))
+        let handshake = acceptor.accept(stream::Handle::new(wire.clone()));
+        match handshake.into_fallible().await {
+            Ok(session) => {
+                let asks = !matches!(self.settings.clients, ClientCertificates::Ignored);
+                Ok(Encrypted::new(wire, session, asks))
+            }
+            Err((error, handle)) => {
+                drop(handle);
+                Err((error, Arc::into_inner(wire)))
+            }
+        }
     }
 }
 

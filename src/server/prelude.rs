@@ -5,6 +5,7 @@ use std::{io, sync::Arc, time::Duration};
 
 use super::{Permit, Shared};
 use crate::{
+    hijack::linger,
     log::Level,
     protocol, proxy_protocol,
     socket::{Address, Ends, Socket},
@@ -57,12 +58,23 @@ async fn open(
         }
     }
     if let Some(tls) = tls {
-        let handshake = socket.encrypt(&tls);
+        let handshake = async { Ok(socket.encrypt(&tls).await) };
         let handshake = within(config.tls_handshake_timeout, handshake, shared).await?;
-        let encrypted = handshake.inspect_err(|error| {
-            tell(shared, &format!("a TLS handshake failed: {error}"));
-        });
-        socket = encrypted.ok()?;
+        let (error, plain) = match handshake {
+            Ok(Ok(encrypted)) => return Some((encrypted, ends)),
+            Ok(Err((error, plain))) => (error, plain),
+            Err(error) => (error, None),
+        };
+        tell(shared, &format!("a TLS handshake failed: {error}"));
+        if let Some(plain) = plain {
+            // The alert must not be overtaken by the close.
+            let lingering = async {
+                linger(plain, shared).await;
+                Ok(())
+            };
+            within(None, lingering, shared).await;
+        }
+        return None;
     }
     Some((socket, ends))
 }

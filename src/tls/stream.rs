@@ -25,7 +25,7 @@ use crate::fds::Listed;
 #[derive(Debug)]
 pub(crate) struct Wire {
     /// Before the socket: the number may belong to somebody else right after the close.
-    _listed: Option<Listed>,
+    listed: Option<Listed>,
     tcp: TcpStream,
     /// Bytes that the kernel has taken.
     sent: AtomicU64,
@@ -34,10 +34,15 @@ pub(crate) struct Wire {
 impl Wire {
     pub(crate) fn new(tcp: TcpStream, listed: Option<Listed>) -> Self {
         Self {
-            _listed: listed,
+            listed,
             tcp,
             sent: AtomicU64::new(0),
         }
+    }
+
+    /// What it was made of.
+    pub(crate) fn into_parts(self) -> (TcpStream, Option<Listed>) {
+        (self.tcp, self.listed)
     }
 }
 

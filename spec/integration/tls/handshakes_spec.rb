@@ -131,6 +131,14 @@ RSpec.describe "TLS handshakes" do
       expect(server.server.stats[:requests]).to eq(0)
     end
 
+    it "says why by an alert, also to a client that sends more than anybody reads" do
+      client = connect(serve_asking("require"))
+      # The handshake of TLS 1.3 is over for the client before it is judged.
+      expect(client.socket.ssl.ssl_version).to eq("TLSv1.3")
+      expect { client.socket.ssl.write("x" * 4 * 1024 * 1024) && client.socket.ssl.read(1) }
+        .to raise_error(TlsSocket::Refused, /certificate required/)
+    end
+
     it "lets in nobody whom another authority has signed" do
       %w[require optional].each do |verify|
         server = serve_asking(verify)
