@@ -5,14 +5,14 @@ module Bench
   #
   # name: as on the command line; title: in the tables, without its version; gem: where it comes from, nil where it is no
   # peer's gem; rack: how it runs Rack applications, :threads, :fibers, or nil (it runs none);
-  # http2: whether it speaks HTTP/2, by ALPN and with prior knowledge; tls: whether it speaks TLS;
+  # http2: whether it speaks HTTP/2, by ALPN and with prior knowledge;
   # arguments: a callable that makes the command line from port:, threads:, app: (a name in benchmark/apps),
   # chunks: (for bare hyper: "hello" or a number), http2: (whether it is to speak that) and tls: (nil, or the paths of a
   # certificate and its key); environment: a callable that makes what it needs in the environment from the same;
   # root: of the work tree that it comes from; note: what has to be said of it where it is measured, nil where that is nothing
-  Peer = Struct.new(:name, :title, :gem, :rack, :http2, :tls, :arguments, :environment, :root, :note, keyword_init: true) do
+  Peer = Struct.new(:name, :title, :gem, :rack, :http2, :arguments, :environment, :root, :note, keyword_init: true) do
     # What is left out gets the usual.
-    def initialize(name:, arguments:, title: name.capitalize, rack: :threads, http2: false, tls: true,
+    def initialize(name:, arguments:, title: name.capitalize, rack: :threads, http2: false,
                    environment: ->(**) { {} }, root: ROOT, **)
       super
     end
@@ -42,7 +42,7 @@ module Bench
 
     # @param workload [Workload] what is to be asked of it
     # @return [Boolean] whether it speaks the workload's protocol
-    def speaks?(workload) = (http2 || !workload.http2?) && (tls || !workload.tls)
+    def speaks?(workload) = http2 || !workload.http2?
 
     # @param numbers [Array<Integer>] of Ruby threads
     # @return [Array<Integer, nil>] those it is measured with; one nil where it has no such number
