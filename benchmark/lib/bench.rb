@@ -1,6 +1,6 @@
 # frozen_string_literal: true
 
-# Measures Penstock beside a bare hyper server and beside Puma. See bin/bench --help for how, and
+# Measures Penstock beside a bare hyper server and beside other servers of Rack. See bin/bench --help for how, and
 # benchmark/RESULTS.md for what came out.
 module Bench
   # The project's root folder.
@@ -12,7 +12,7 @@ module Bench
 end
 
 %w[
-  machine noise process_tree process_sample server peers statistics table report workload workloads options
-  wrk h2load probe contestant load_test client idle_test streams_run
-  streams_table streams_test soak_test program
+  machine noise process_tree process_sample certificate server peer peers statistics table report
+  wrk h2load client handshakes tls workload goal workloads probe contestant tls_cost load_test idle_test streams_run
+  streams_table streams_test soak_test options program
 ].each { |name| require_relative "bench/#{name}" }

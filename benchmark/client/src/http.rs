@@ -7,6 +7,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::Failure;
@@ -51,7 +52,10 @@ impl Connection {
     }
 
     /// Takes a stream that is connected.
-    pub async fn on(stream: TcpStream) -> Result<Self, Failure> {
+    pub async fn on<S>(stream: S) -> Result<Self, Failure>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         // How the connection ends shows in the request that it was needed for.
         tokio::spawn(async move { drop(connection.await) });

@@ -2,15 +2,25 @@
 //! open streams, and counts what arrives on them. It runs on one thread, so that one core is enough for it.
 //!
 //! ```text
-//! bench-client idle PORT CONNECTIONS           opens idle keep-alive connections
-//! bench-client streams PORT STREAMS PATH       opens streams at PATH, broadcasts to them, closes them
-//! bench-client soak PORT REQUESTS CONNECTIONS  sends so many requests of several kinds
+//! bench-client idle PORT CONNECTIONS [tls] [http2]
+//!     opens idle keep-alive connections
+//! bench-client streams PORT STREAMS PATH BROADCASTS [CONNECTIONS]
+//!     opens streams at PATH, broadcasts to them, closes them
+//! bench-client soak PORT REQUESTS CONNECTIONS
+//!     sends so many requests of several kinds
+//! bench-client handshakes PORT CONNECTIONS SECONDS
+//!     connects with TLS, so many connections at a time
 //! ```
+//!
+//! With CONNECTIONS the streams are those of so many connections of HTTP/2; without it, each is a response on a
+//! connection of HTTP/1.1.
 //!
 //! After each phase it prints one line, a JSON object with the phase's figures, and waits for a line on standard
 //! input before it goes on, so that whoever started it can look at the server in between.
 
+mod handshakes;
 mod http;
+mod http2;
 mod idle;
 mod latency;
 mod open_stream;
@@ -19,13 +29,22 @@ mod prober;
 mod soak;
 mod streams;
 mod tally;
+mod tls;
 
 use std::error::Error;
 
 use tokio::task::LocalSet;
 
+use idle::Protocol;
+use open_stream::Source;
+
 /// What any part of the client may fail with; it ends the program with a message.
 pub type Failure = Box<dyn Error>;
+
+/// What the command line has to look like.
+const USAGE: &str = "usage: bench-client idle PORT CONNECTIONS [tls] [http2] | \
+                     streams PORT STREAMS PATH BROADCASTS [CONNECTIONS] | soak PORT REQUESTS CONNECTIONS | \
+                     handshakes PORT CONNECTIONS SECONDS";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Failure> {
@@ -37,15 +56,24 @@ async fn run() -> Result<(), Failure> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
-        ["idle", port, count] => idle::run(port.parse()?, count.parse()?).await,
-        ["streams", port, count, path] => streams::run(port.parse()?, count.parse()?, path).await,
+        ["idle", port, count, protocol @ ..] => {
+            idle::run(port.parse()?, count.parse()?, Protocol::of(protocol)?).await
+        }
+        ["streams", port, count, path, broadcasts, connections @ ..] => {
+            let (port, count, broadcasts) = (port.parse()?, count.parse()?, broadcasts.parse()?);
+            let source = match connections {
+                [] => Source::Http1 { port },
+                [connections] => Source::http2(port, connections.parse()?).await?,
+                _ => return Err(USAGE.into()),
+            };
+            streams::run(port, count, path, broadcasts, source).await
+        }
         ["soak", port, requests, connections] => {
             soak::run(port.parse()?, requests.parse()?, connections.parse()?).await
         }
-        _ => Err(
-            "usage: bench-client idle PORT CONNECTIONS | streams PORT STREAMS PATH | \
-                  soak PORT REQUESTS CONNECTIONS"
-                .into(),
-        ),
+        ["handshakes", port, connections, seconds] => {
+            handshakes::run(port.parse()?, connections.parse()?, seconds.parse()?).await
+        }
+        _ => Err(USAGE.into()),
     }
 }

@@ -3,11 +3,13 @@
 use std::io::ErrorKind;
 use std::rc::Rc;
 
+use h2::RecvStream;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
+use crate::http2::Connection;
 use crate::tally::{End, Tally};
-use crate::{Failure, http};
+use crate::{Failure, http, http2};
 
 /// Bytes that are read at once. The buffer is on the stack while it is used: a stream that waits has none.
 const READ_BYTES: usize = 4096;
@@ -18,11 +20,44 @@ const SUCCESS: &[u8] = b"HTTP/1.1 200 ";
 /// What a chunked response ends with, behind a message.
 const LAST_CHUNK: &[u8] = b"\n0\r\n\r\n";
 
+/// Where streams come from.
+pub enum Source {
+    /// Each is a response on a connection of its own, to this port.
+    Http1 {
+        /// The server's port on 127.0.0.1.
+        port: u16,
+    },
+    /// They are responses on these connections, in turn.
+    Http2(Vec<Connection>),
+}
+
+impl Source {
+    /// Opens so many connections of HTTP/2 with prior knowledge.
+    pub async fn http2(port: u16, connections: usize) -> Result<Self, Failure> {
+        let mut opened = Vec::with_capacity(connections);
+        for index in 0..connections {
+            opened.push(Connection::on(http::connect(port, index).await?).await?);
+        }
+        Ok(Self::Http2(opened))
+    }
+}
+
 /// Opens the `index`th stream at `path` and reports to `tally` until it ends.
-pub async fn follow(port: u16, index: usize, path: &str, tally: Rc<Tally>) {
-    let end = match request(port, index, path).await {
-        Ok(stream) => read(&stream, &tally).await,
-        Err(_) => End::Broken,
+pub async fn follow(source: Rc<Source>, index: usize, path: Rc<str>, tally: Rc<Tally>) {
+    let end = match &*source {
+        Source::Http1 { port } => match request(*port, index, &path).await {
+            Ok(stream) => read(&stream, &tally).await,
+            Err(_) => End::Broken,
+        },
+        Source::Http2(connections) => {
+            match connections[index % connections.len()]
+                .get("http", &path)
+                .await
+            {
+                Ok(response) => read_http2(response.into_body(), &tally).await,
+                Err(_) => End::Broken,
+            }
+        }
     };
     tally.ended(end);
 }
@@ -33,6 +68,20 @@ async fn request(port: u16, index: usize, path: &str) -> Result<TcpStream, Failu
     let head = format!("GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n");
     stream.write_all(head.as_bytes()).await?;
     Ok(stream)
+}
+
+/// Reads a stream of HTTP/2 until it ends.
+async fn read_http2(mut body: RecvStream, tally: &Tally) -> End {
+    let mut scanner = Scanner::behind_the_head();
+    while let Some(bytes) = http2::next(&mut body).await {
+        let Ok(bytes) = bytes else {
+            return End::Broken;
+        };
+        if let Some(end) = scanner.scan(&bytes, |message| tally.arrived(message)) {
+            return end;
+        }
+    }
+    End::Clean
 }
 
 /// Reads until the stream ends.
@@ -70,6 +119,14 @@ struct Scanner {
 }
 
 impl Scanner {
+    /// One for a body alone.
+    fn behind_the_head() -> Self {
+        Self {
+            compared: SUCCESS.len(),
+            ..Self::default()
+        }
+    }
+
     /// Looks at the next `bytes`, calls `arrived` with the number of each message, and says how the stream ended,
     /// if it did.
     fn scan(&mut self, bytes: &[u8], mut arrived: impl FnMut(u64)) -> Option<End> {
@@ -140,6 +197,15 @@ mod tests {
     fn goes_on_while_the_response_is_open() {
         let (numbers, end) = scan(b"HTTP/1.1 200 OK\r\n\r\n#7 text\n", 5);
         assert_eq!(numbers, [7]);
+        assert!(end.is_none());
+    }
+
+    #[test]
+    fn finds_messages_in_a_body_without_a_head() {
+        let mut numbers = Vec::new();
+        let mut scanner = Scanner::behind_the_head();
+        let end = scanner.scan(b"#0003 text\n#0004 text\n", |message| numbers.push(message));
+        assert_eq!(numbers, [3, 4]);
         assert!(end.is_none());
     }
 

@@ -10,12 +10,10 @@ use tokio::time::sleep;
 
 use crate::http::Connection;
 use crate::idle::OPENING;
+use crate::open_stream::Source;
 use crate::prober::Prober;
 use crate::tally::Tally;
 use crate::{Failure, open_stream, phase};
-
-/// How often a message is sent to all streams.
-const BROADCASTS: u64 = 7;
 
 /// The longest that a step may take before what is missing counts as lost.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -33,8 +31,14 @@ struct Scenario {
     prober: Prober,
 }
 
-/// Runs the whole scenario with `count` streams at `path`.
-pub async fn run(port: u16, count: usize, path: &str) -> Result<(), Failure> {
+/// Runs the whole scenario with `count` streams at `path` that come from `source`, and so many broadcasts to all of them.
+pub async fn run(
+    port: u16,
+    count: usize,
+    path: &str,
+    broadcasts: u64,
+    source: Source,
+) -> Result<(), Failure> {
     let mut scenario = Scenario {
         tally: Rc::new(Tally::new()),
         control: Connection::open(port).await?,
@@ -42,13 +46,13 @@ pub async fn run(port: u16, count: usize, path: &str) -> Result<(), Failure> {
     };
     // A connection with no request on it is closed early, one that has had a request is kept.
     scenario.open_at_server().await?;
-    let mut streams = scenario.open(port, count, path).await?;
-    for message in 1..=BROADCASTS {
+    let mut streams = scenario.open(Rc::new(source), count, path).await?;
+    for message in 1..=broadcasts {
         scenario.broadcast("broadcast", message, count).await?;
     }
     scenario.leave(&mut streams).await?;
     scenario
-        .broadcast("broadcast_to_rest", BROADCASTS + 1, streams.len())
+        .broadcast("broadcast_to_rest", broadcasts + 1, streams.len())
         .await?;
     scenario.be_closed(streams).await?;
     drop(scenario);
@@ -59,7 +63,7 @@ impl Scenario {
     /// Opens `count` streams; each is open when its first message is there.
     async fn open(
         &mut self,
-        port: u16,
+        source: Rc<Source>,
         count: usize,
         path: &str,
     ) -> Result<Vec<JoinHandle<()>>, Failure> {
@@ -71,10 +75,9 @@ impl Scenario {
         while streams.len() < count {
             let first = streams.len();
             for index in first..count.min(first + OPENING) {
-                let (path, tally) = (Rc::clone(&path), Rc::clone(&self.tally));
-                streams.push(spawn_local(async move {
-                    open_stream::follow(port, index, &path, tally).await;
-                }));
+                let (source, path) = (Rc::clone(&source), Rc::clone(&path));
+                let tally = Rc::clone(&self.tally);
+                streams.push(spawn_local(open_stream::follow(source, index, path, tally)));
             }
             if !self.all_there(streams.len()).await {
                 return Err(format!("of {} streams not all have begun", streams.len()).into());

@@ -4,7 +4,7 @@ require "socket"
 require "tmpdir"
 require "fileutils"
 require_relative "../../lib/bench/process_tree"
-require_relative "certificate"
+require_relative "../../lib/bench/certificate"
 
 module Features
   # One server in processes of its own, with a folder through which the application and the checks talk to each other past
@@ -24,7 +24,7 @@ module Features
     def initialize(peer, app, tls: false, **options)
       @folder = Dir.mktmpdir("features")
       @tls = tls
-      options[:tls] = Certificate.write(@folder) if tls
+      options[:tls] = Bench::Certificate.write(@folder) if tls
       @port = TCPServer.open("127.0.0.1", 0) { |server| server.addr[1] }
       @log = File.join(@folder, "log")
       command = peer.command(port: @port, app: File.join(ROOT, "benchmark/features/apps", app), **options)

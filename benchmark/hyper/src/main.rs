@@ -1,10 +1,11 @@
 //! hyper's server with nothing behind it, on one thread: the floor that the benchmark compares with.
 //!
-//! `bare-hyper PORT WORKLOAD [http2]` listens on `127.0.0.1:PORT` and answers every request alike. The workload is
-//! `hello` (one short body with a content-length) or a number of chunks, each of which is a frame of its own. It
-//! speaks HTTP/1, or HTTP/2 with prior knowledge.
+//! `bare-hyper PORT WORKLOAD http1|http2 [CERTIFICATE KEY]` listens on `127.0.0.1:PORT` and answers every request
+//! alike. The workload is `hello` (one short body with a content-length) or a number of chunks, each of which is a
+//! frame of its own. It speaks HTTP/1, or HTTP/2 with prior knowledge; with two PEM files, over TLS.
 
 mod chunks;
+mod tls;
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -18,7 +19,9 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 use chunks::Chunks;
 
@@ -28,24 +31,44 @@ const HELLO: Bytes = Bytes::from_static(b"Hello, world!\n");
 /// Connections that the kernel keeps for us until they are accepted.
 const BACKLOG: u32 = 4096;
 
+/// What the command line has to look like.
+const USAGE: &str = "usage: bare-hyper PORT hello|CHUNKS http1|http2 [CERTIFICATE KEY]";
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let usage = "usage: bare-hyper PORT hello|CHUNKS [http2]";
-    let mut arguments = std::env::args().skip(1);
-    let port = arguments.next().ok_or(usage)?.parse::<u16>()?;
-    let workload = arguments.next().ok_or(usage)?;
-    let http2 = arguments.next().is_some_and(|protocol| protocol == "http2");
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let [
+        port,
+        workload,
+        protocol @ ("http1" | "http2"),
+        ref files @ ..,
+    ] = arguments[..]
+    else {
+        return Err(USAGE.into());
+    };
+    let (port, http2) = (port.parse()?, protocol == "http2");
+    let acceptor = match files {
+        [] => None,
+        [certificate, key] => Some(tls::acceptor(certificate, key, http2)?),
+        _ => return Err(USAGE.into()),
+    };
 
     if workload == "hello" {
-        serve(port, http2, || Full::new(HELLO)).await
+        serve(port, http2, acceptor, || Full::new(HELLO)).await
     } else {
-        let count = workload.parse::<usize>().map_err(|_| usage)?;
-        serve(port, http2, move || Chunks::new(count)).await
+        let count = workload.parse::<usize>().map_err(|_| USAGE)?;
+        serve(port, http2, acceptor, move || Chunks::new(count)).await
     }
 }
 
 /// Serves for ever: each request gets a 200 with what `body` makes. Ends only with an error of the listener.
-async fn serve<B, F>(port: u16, http2: bool, body: F) -> Result<(), Box<dyn Error>>
+async fn serve<B, F>(
+    port: u16,
+    http2: bool,
+    acceptor: Option<TlsAcceptor>,
+    body: F,
+) -> Result<(), Box<dyn Error>>
 where
     B: Body<Data = Bytes, Error = Infallible> + Unpin + Send + 'static,
     F: Fn() -> B + Copy + Send + Sync + 'static,
@@ -59,23 +82,40 @@ where
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
-        tokio::spawn(async move {
-            let service = service_fn(|_request| async move {
-                let mut response = Response::new(body());
-                let plain = HeaderValue::from_static("text/plain");
-                response.headers_mut().insert(CONTENT_TYPE, plain);
-                Ok::<_, Infallible>(response)
-            });
-            let stream = TokioIo::new(stream);
-            // A client that went away is no failure of the server, and there is nobody to tell.
-            if http2 {
-                let builder = http2::Builder::new(TokioExecutor::new());
-                drop(builder.serve_connection(stream, service).await);
-            } else {
-                let mut builder = http1::Builder::new();
-                let connection = builder.half_close(true).serve_connection(stream, service);
-                drop(connection.await);
-            }
-        });
+        // Two kinds of task: one without TLS is no larger for it.
+        match acceptor.clone() {
+            None => drop(tokio::spawn(converse(stream, http2, body))),
+            Some(acceptor) => drop(tokio::spawn(async move {
+                // A client that does not get through the handshake is no failure of the server.
+                if let Ok(stream) = acceptor.accept(stream).await {
+                    converse(stream, http2, body).await;
+                }
+            })),
+        }
+    }
+}
+
+/// Answers what comes on one connection until it ends.
+async fn converse<S, B, F>(stream: S, http2: bool, body: F)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    B: Body<Data = Bytes, Error = Infallible> + Unpin + Send + 'static,
+    F: Fn() -> B + Copy + Send + Sync + 'static,
+{
+    let service = service_fn(|_request| async move {
+        let mut response = Response::new(body());
+        let plain = HeaderValue::from_static("text/plain");
+        response.headers_mut().insert(CONTENT_TYPE, plain);
+        Ok::<_, Infallible>(response)
+    });
+    let stream = TokioIo::new(stream);
+    // A client that went away is no failure of the server, and there is nobody to tell.
+    if http2 {
+        let builder = http2::Builder::new(TokioExecutor::new());
+        drop(builder.serve_connection(stream, service).await);
+    } else {
+        let mut builder = http1::Builder::new();
+        let connection = builder.half_close(true).serve_connection(stream, service);
+        drop(connection.await);
     }
 }

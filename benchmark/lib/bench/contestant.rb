@@ -16,7 +16,7 @@ module Bench
     # @return [Peer] which server
     attr_reader :peer
 
-    # @return [Integer, nil] Ruby threads; nil for bare hyper
+    # @return [Integer, nil] Ruby threads; nil where it has no number of them
     attr_reader :threads
 
     # @return [Array<Float>] microseconds of CPU a request, one for each round
@@ -29,57 +29,60 @@ module Bench
     attr_reader :fault
 
     # @param peer [Peer] which server
-    # @param threads [Integer, nil] Ruby threads; nil for bare hyper
+    # @param threads [Integer, nil] Ruby threads; nil where it has no number of them
     # @param workload [Workload] what is asked of it
-    def initialize(peer, threads, workload)
+    # @param beside [String, nil] in what it differs from the others, as which it is no rival of theirs; nil: in nothing
+    def initialize(peer, threads, workload, beside: nil)
       @peer = peer
       @threads = threads
       @workload = workload
+      @beside = beside
       @cpu = []
       @results = []
     end
 
     # @return [String] name and threads
-    def label
-      return "bare #{peer.name}" unless threads
+    def label = [peer.label(threads), @beside].compact.join(", ")
 
-      "#{peer.name.capitalize}, #{threads} #{threads == 1 ? "thread" : "threads"}"
-    end
+    # @return [Boolean] whether it is there only to be compared with the same server
+    def beside? = !@beside.nil?
 
     # @param port [String, Integer] a number, or a word that stands for it
     # @return [Hash] of Peer#command
     def options(port = "PORT")
-      { port:, threads:, app: @workload.app, chunks: @workload.chunks, http2: @workload.http2? }
+      { port:, threads:, app: @workload.app, chunks: @workload.chunks, http2: @workload.http2?,
+        tls: (Certificate.files if @workload.tls) }
     end
 
     # Starts the server and looks at one answer. What goes wrong becomes the fault.
     def start
-      @server = Server.new(peer, **options.except(:port))
-      @probe = @workload.http2? ? Probe.of_http2(@server.port) : Probe.of(@server.port, @workload.headers)
-      @fault = "answers #{@probe.status}" unless @probe.status == 200
-      @fault ||= "answers with another body" unless @probe.body == @workload.body
-    rescue Error => e
-      @fault = e.message
+      attempt do
+        @server = Server.new(peer, **options.except(:port))
+        @fault = Tls.fault(@server.port, http2: @workload.http2?) if @workload.tls
+        @probe = probe
+        @fault ||= "answers #{@probe.status}" unless @probe.status == 200
+        @fault ||= "answers with another body" unless @probe.body == @workload.body
+      end
     end
 
     # Lets it answer without counting, so that caches are full and YJIT has compiled.
     # @param seconds [Integer] how long
     def warm_up(seconds)
-      @workload.load.run(@server.port, @workload, seconds)
-      rest
+      attempt do
+        @workload.load.run(@server.port, @workload, seconds)
+        rest
+      end
     end
 
     # One turn of a round.
     # @param seconds [Integer] how long
     def turn(seconds)
-      before = @server.tree.cpu
-      result = @workload.load.run(@server.port, @workload, seconds)
-      spent = @server.tree.cpu - before
-      @results << result
-      @cpu << (spent / 1000.0 / result.requests)
-      @fault = "answered nothing" if result.requests.zero?
-      @fault ||= "answered with other bodies under load" unless size_as_expected?(result)
-      rest
+      attempt do
+        before = @server.tree.cpu
+        result = @workload.load.run(@server.port, @workload, seconds)
+        record(result, @server.tree.cpu - before)
+        rest
+      end
     end
 
     # Ends the server.
@@ -90,7 +93,7 @@ module Bench
     # @return [Integer] in all rounds
     def errors
       @results.sum do |result|
-        ends = @probe.framing == :close ? result.requests : 0
+        ends = closes? ? result.requests : 0
         result.connect + result.write + result.status + result.timeout + [result.read - ends, 0].max
       end
     end
@@ -98,7 +101,31 @@ module Bench
     # @return [Boolean] whether its bodies end with the connection, so that each request needs a new one
     def closes? = @probe&.framing == :close
 
+    # @return [Boolean] whether it is a server of others and answers as it has to, so that Penstock is to be compared with it
+    def rival? = peer.other? && !beside? && fault.nil? && errors.zero?
+
     private
+
+    # What goes wrong in the block becomes the fault.
+    def attempt
+      yield
+    rescue Error => e
+      @fault = e.message
+    end
+
+    def probe
+      return Probe.of_http2(@workload.url(@server.port)) if @workload.http2?
+
+      Probe.of(@server.port, @workload.headers, tls: @workload.tls)
+    end
+
+    # One round: what was counted, and nanoseconds of CPU.
+    def record(result, spent)
+      @results << result
+      @cpu << (spent / 1000.0 / result.requests)
+      @fault = "answered nothing" if result.requests.zero?
+      @fault ||= "answered with other bodies under load" unless size_as_expected?(result)
+    end
 
     # What was on its way when wrk stopped has been counted in bytes and not in requests.
     def size_as_expected?(result)

@@ -7,12 +7,12 @@ module Bench
   module H2load
     # Runs it on the client's core.
     # @param port [Integer] on 127.0.0.1
-    # @param workload [Workload] its connections and streams count
+    # @param workload [Workload] its URL, connections and streams count
     # @param seconds [Integer] how long
     # @return [Wrk::Result] what it counted; p50 and p99 are nil, for it tells none
     # @raise [Error] with what h2load said, when it did not run
     def self.run(port, workload, seconds)
-      command = ["taskset", "-c", Server::CLIENT_CORE.to_s, *arguments(workload, seconds), "http://127.0.0.1:#{port}/"]
+      command = ["taskset", "-c", Server::CLIENT_CORE.to_s, *arguments(workload, seconds), workload.url(port)]
       output, = Open3.capture2e(*command)
       parse(output, seconds) or raise Error, "h2load did not run: #{output.strip}"
     end
@@ -21,7 +21,7 @@ module Bench
     # @param seconds [Integer] as for .run
     # @return [String] the command as a person would type it
     def self.to_shell(workload, seconds)
-      ["taskset -c #{Server::CLIENT_CORE}", *arguments(workload, seconds), "http://127.0.0.1:PORT/"].join(" ")
+      ["taskset -c #{Server::CLIENT_CORE}", *arguments(workload, seconds), workload.url("PORT")].join(" ")
     end
 
     def self.arguments(workload, seconds)

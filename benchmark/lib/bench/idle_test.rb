@@ -1,11 +1,23 @@
 # frozen_string_literal: true
 
 module Bench
-  # What an idle keep-alive connection costs in resident memory.
+  # What an idle connection costs in resident memory.
   class IdleTest
-    # The test's name, and what it is.
-    NAME = "idle"
-    TITLE = "idle keep-alive connections"
+    # Which connections.
+    #
+    # title: what they are; tls, http2: whether they speak that; goal: KB at most for each of Penstock, nil where there is none
+    Kind = Struct.new(:name, :title, :tls, :http2, :goal, keyword_init: true) do
+      # @return [Array<String>] arguments of bench-client
+      def words = [*("tls" if tls), *("http2" if http2)]
+    end
+
+    # All kinds by the names of their tests.
+    KINDS = [
+      Kind.new(name: "idle", title: "idle keep-alive connections", goal: 12),
+      Kind.new(name: "idle_tls", title: "the same over TLS 1.3", tls: true),
+      Kind.new(name: "idle_http2", title: "idle connections of HTTP/2", http2: true),
+      Kind.new(name: "idle_tls_http2", title: "the same over TLS 1.3", tls: true, http2: true)
+    ].to_h { |kind| [kind.name, kind] }.freeze
 
     # Connections that are opened and closed before, so that what a server needs only once is there.
     WARM_UP = 200
@@ -13,22 +25,21 @@ module Bench
     # Seconds for which the connections have been idle when they are measured. They are measured just opened, too.
     IDLE_FOR = 5
 
-    # KB at most for each connection of Penstock.
-    GOAL = 12.0
-
     # The columns of its table.
     HEADS = ["server", "KB a connection, just opened", "idle for #{IDLE_FOR} s", "to bare hyper", "to Puma", "opened/s", "lost",
              "descriptors more", "threads more"].freeze
 
     # What was measured of a server.
     #
-    # label: its name; fresh, bytes: resident for each connection, just opened and idle; rate: connections opened in a
+    # peer: which server; label: its name; fresh, bytes: resident for each connection, just opened and idle; rate: connections opened in a
     # second; lost: connections that the server closed while they were idle; descriptors, threads: more than before, after
     # the end
-    Row = Struct.new(:label, :fresh, :bytes, :rate, :lost, :descriptors, :threads, keyword_init: true)
+    Row = Struct.new(:peer, :label, :fresh, :bytes, :rate, :lost, :descriptors, :threads, keyword_init: true)
 
-    # @param options [Options] how many connections, and of which servers
-    def initialize(options)
+    # @param kind [Kind] which connections
+    # @param options [Options] how many of them, and of which servers
+    def initialize(kind, options)
+      @kind = kind
       @options = options
       @count = options.connections
     end
@@ -37,21 +48,28 @@ module Bench
     # @return [Report::Section] the table
     def run
       noise = Noise.new
-      @contestants = @options.peers.map { |name| Contestant.new(Peers[name], threads(name), workload) }
+      @contestants = contestants
       @rows = @contestants.map { |contestant| measure(contestant) }
-      text = [commands, Table.markdown(HEADS, @rows.map { |row| cells(row) }), noise.sentence, goal].compact.join("\n")
-      Report::Section.new(NAME, TITLE, text)
+      table = Table.markdown(HEADS, @rows.map { |row| cells(row) })
+      text = [commands, table, *@options.notes, noise.sentence, goal].compact.join("\n")
+      Report::Section.new(@kind.name, "#{Table.number(@count)} #{@kind.title}", text)
     end
 
     private
 
-    def workload = Workload.new(name: NAME, title: TITLE, app: "hello", chunks: "hello")
+    def workload
+      Workload.new(name: @kind.name, title: @kind.title, app: "hello", chunks: "hello", tls: @kind.tls,
+                   streams: (1 if @kind.http2))
+    end
 
-    def threads(name) = Peers[name].ruby ? @options.threads.max : nil
+    def contestants
+      peers = @options.peers.select { |peer| peer.speaks?(workload) }
+      peers.map { |peer| Contestant.new(peer, peer.thread_counts([@options.threads.max]).first, workload) }
+    end
 
     def commands
       servers = @contestants.map { |contestant| contestant.peer.to_shell(**contestant.options) }
-      Table.commands(@options.command(NAME), *servers, Client.to_shell("idle", "PORT", @count))
+      Table.commands(@options.command(@kind.name), *servers, Client.to_shell("idle", "PORT", @count, *@kind.words))
     end
 
     def measure(contestant)
@@ -61,7 +79,7 @@ module Bench
       figures = hold(server, @count) { |opened| opened.merge(residents(server)) }
       row(contestant, before, ProcessSample.back_at(server.tree, before), figures)
     rescue Error => e
-      Row.new(label: "#{contestant.label}: **#{e.message}**")
+      Row.new(peer: contestant.peer, label: "#{contestant.label}: **#{e.message}**")
     ensure
       server&.stop
     end
@@ -75,37 +93,38 @@ module Bench
 
     def row(contestant, before, after, figures)
       fresh, idle = figures.values_at(:fresh, :resident).map { |bytes| (bytes - before.resident) / @count.to_f }
-      Row.new(label: contestant.label, fresh: fresh, bytes: idle, rate: @count / figures[:seconds], lost: figures[:lost],
+      Row.new(peer: contestant.peer, label: contestant.label, fresh: fresh, bytes: idle,
+              rate: @count / figures[:seconds], lost: figures[:lost],
               descriptors: after.descriptors - before.descriptors, threads: after.threads - before.threads)
     end
 
     # Holds so many connections while the block runs, if there is one. Returns the figures of both phases, with what
     # the block makes of the first one's.
     def hold(server, count, &block)
-      Client.run("idle", server.port, count, connections: count) do |client|
+      Client.run("idle", server.port, count, *@kind.words, connections: count) do |client|
         client.phase("open", &block).merge(client.phase("close"))
       end
     end
 
     def cells(row)
       [row.label, *[row.fresh, row.bytes].map { |bytes| bytes && Table.number(bytes / 1000, 1) },
-       ratio(row, "bare hyper"), ratio(row, "Puma"), Table.number(row.rate),
-       *[row.lost, row.descriptors, row.threads].map { Table.number(_1) }]
+       ratio(row, "hyper"), ratio(row, "puma"), Table.number(row.rate),
+       Table.failures(row.lost), *[row.descriptors, row.threads].map { Table.number(_1) }]
     end
 
     def ratio(row, name)
-      other = @rows.find { _1.label.start_with?(name) }
-      return Table::NOTHING if other.nil? || other == row || other.bytes.nil? || row.bytes.nil?
+      other = @rows.find { _1.peer.name == name }
+      return Table::NOTHING if other.nil? || other == row || [row, other].any? { |one| one.bytes.nil? || one.lost.positive? }
 
       format("%.2f", row.bytes / other.bytes)
     end
 
     def goal
-      row = @rows.find { _1.label.start_with?("Penstock") && _1.bytes }
-      return unless row
+      row = @rows.find { _1.peer.name == "penstock" && _1.bytes }
+      return unless row && @kind.goal
 
-      Goal.sentence("at most #{GOAL.to_i} KB for an idle connection of Penstock",
-                    "#{Table.number(row.bytes / 1000, 1)} KB", row.bytes <= GOAL * 1000)
+      Goal.sentence("at most #{@kind.goal} KB for an idle connection of Penstock", "#{Table.number(row.bytes / 1000, 1)} KB",
+                    row.bytes <= @kind.goal * 1000)
     end
   end
 end

@@ -2,6 +2,7 @@
 
 require "etc"
 require "open3"
+require "openssl"
 require "rbconfig"
 
 module Bench
@@ -16,8 +17,17 @@ module Bench
 
       # @return [String] all versions in one line; no name of the machine in it
       def versions
-        ["Puma #{gem_version("puma")}", "Rack #{gem_version("rack")}", "hyper #{crate_version("hyper")}",
-         "tokio #{crate_version("tokio")}", wrk, "Linux #{Etc.uname[:release]}", processor].join(", ")
+        crates = %w[hyper tokio rustls].map { |name| "#{name} #{crate_version(name)}" }
+        [*Peers.available.select(&:other?).map(&:full_title), "Rack #{Gem.loaded_specs.fetch("rack").version}", *crates,
+         OpenSSL::OPENSSL_LIBRARY_VERSION[/\w+ [\d.]+/], wrk, "Linux #{Etc.uname[:release]}", processor].join(", ")
+      end
+
+      # @param folder [String] a work tree
+      # @return [String] its commit, for people
+      def commit(folder)
+        commit, = Open3.capture2("git", "-C", folder, "log", "-1", "--format=%h (%s)")
+        changes, = Open3.capture2("git", "-C", folder, "status", "--porcelain", "--untracked-files=no")
+        "the commit #{commit.strip}#{", with changes" unless changes.empty?}"
       end
 
       # Ends with an explanation where a measurement could not mean anything.
@@ -25,7 +35,7 @@ module Bench
       def check
         raise Error, "two cores are needed, one for the server and one for the client" if Etc.nprocessors < 2
 
-        missing = %w[taskset wrk cargo].reject { |name| which?(name) }
+        missing = %w[taskset wrk h2load curl cargo].reject { |name| which?(name) }
         return if missing.empty?
 
         raise Error, "#{missing.join(", ")} not found: bin/setup installs what is missing"
@@ -55,8 +65,6 @@ module Bench
       end
 
       private
-
-      def gem_version(name) = Gem.loaded_specs[name]&.version || Gem::Specification.find_by_name(name).version
 
       def crate_version(name)
         File.read(File.join(ROOT, "benchmark/Cargo.lock"))[/^name = "#{name}"\nversion = "(.+)"/, 1]

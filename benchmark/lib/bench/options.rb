@@ -6,7 +6,7 @@ module Bench
   # What the command line of bin/bench asks for.
   class Options
     # The tests that are no load test, by the name that selects them.
-    OTHER_TESTS = %w[idle streams soak].freeze
+    OTHER_TESTS = [*IdleTest::KINDS.keys, *StreamsTest::KINDS.keys, SoakTest::NAME].freeze
 
     # @return [Array<String>] names of the tests to run, in the order in which they are run
     attr_reader :tests
@@ -26,10 +26,10 @@ module Bench
     # @return [Array<Integer>] numbers of Ruby threads to measure with
     attr_reader :threads
 
-    # @return [Array<String>] names of the servers to measure
+    # @return [Array<Peer>] the servers to measure
     attr_reader :peers
 
-    # @return [Integer] connections of the test "idle", and streams of the test "streams"
+    # @return [Integer] connections of the tests "idle…", and streams of the test "streams"
     attr_reader :connections
 
     # @return [Integer] requests of each half of the test "soak"
@@ -41,17 +41,24 @@ module Bench
     # @return [Array<String>] names of all tests, in the order in which they are run
     def self.names = Workloads::ALL.map(&:name) + OTHER_TESTS
 
+    # @return [Hash{String => String}] what each test is, in a few words
+    def self.titles
+      others = { **IdleTest::KINDS, **StreamsTest::KINDS }.transform_values(&:title)
+      { **Workloads::ALL.to_h { |workload| [workload.name, workload.title] }, **others, SoakTest::NAME => SoakTest::TITLE }
+    end
+
     # @param arguments [Array<String>] the command line without the program's name
     # @raise [Error] where it asks for what there is not
     def initialize(arguments)
       @quick = false
       @threads = [1, 5]
-      @peers = Peers::NAMES
+      @peers = Peers.available
       @connections = 10_000
       @output = File.join(ROOT, "benchmark/RESULTS.md")
       names = parser.parse(arguments)
-      @flags = (arguments - names).grep_v(/\A--output/) - [@output]
+      @flags = (arguments - names).grep_v(/\A--output/) - [@output || "-"]
       choose(names)
+      add_baseline if @baseline
       complete
     rescue OptionParser::ParseError => e
       raise Error, "#{e.message}; bin/bench --help lists the options"
@@ -60,6 +67,12 @@ module Bench
     # @param test [String] a test's name
     # @return [String] the command that runs this test alone, and in the same way
     def command(test) = ["bin/bench", test, *@flags].join(" ")
+
+    # @return [Array<Peer>] servers that are left out, for they cannot be had on this Ruby
+    def left_out = Peers::ALL - Peers.available
+
+    # @return [Array<String>] what has to be said of servers where they are measured; each ends in a line feed
+    def notes = peers.filter_map { |peer| peer.note && "#{peer.note}\n" }
 
     private
 
@@ -78,6 +91,14 @@ module Bench
       @tests = names.empty? ? Options.names : names
     end
 
+    # Behind Penstock, as which it is measured. Where it lies is nobody else's business.
+    def add_baseline
+      before = Peers.baseline(@baseline)
+      place = @peers.index(&:penstock?) || -1
+      @peers = @peers.dup.insert(place + 1, before)
+      @flags = @flags.map { |flag| flag.delete_prefix("--baseline=") == @baseline ? flag.delete_suffix(@baseline) << "DIR" : flag }
+    end
+
     # Fills in what was not said.
     def complete
       sizes = SIZES.fetch(quick)
@@ -90,7 +111,9 @@ module Bench
     def parser
       OptionParser.new do |parser|
         parser.banner = "Usage: bin/bench [options] [TEST…]"
-        parser.separator("\nTests: #{Options.names.join(", ")}; all of them by default.\n\n")
+        parser.separator("\nTests, all of them by default:\n\n")
+        Options.titles.each { |name, title| parser.separator("    #{name.ljust(28)}#{title}") }
+        parser.separator("\nOptions:\n\n")
         size_options(parser)
         choice_options(parser)
         parser.on("-h", "--help", "this text") { abort_with(parser.help) }
@@ -104,13 +127,14 @@ module Bench
       end
       parser.on("--rounds N", Integer, "rounds of each load test (7)") { |n| @rounds = count(n) }
       parser.on("--seconds N", Integer, "seconds of a server's turn in a round (5)") { |n| @seconds = count(n) }
-      parser.on("--connections N", Integer, "connections of idle, streams of streams (10000)") { |n| @connections = count(n) }
+      parser.on("--connections N", Integer, "connections of idle…, streams of streams (10000)") { |n| @connections = count(n) }
       parser.on("--requests N", Integer, "requests of each half of soak (100000)") { |n| @requests = count(n) }
     end
 
     def choice_options(parser)
       parser.on("--threads LIST", Array, "numbers of Ruby threads (1,5)") { |list| @threads = list.map { count(_1) } }
       parser.on("--peers LIST", Array, "servers (#{Peers::NAMES.join(",")})") { |list| @peers = check_peers(list) }
+      parser.on("--baseline DIR", "Penstock of another work tree beside this one; compiled there before") { |dir| @baseline = dir }
       parser.on("--output FILE", "instead of benchmark/RESULTS.md; - only prints") do |file|
         @output = (file unless file == "-")
       end
@@ -127,7 +151,10 @@ module Bench
       unknown = (list - Peers::NAMES).first
       raise Error, "there is no server #{unknown.inspect}; there are #{Peers::NAMES.join(", ")}" if unknown
 
-      list
+      chosen = Peers.available.select { |peer| list.include?(peer.name) }
+      raise Error, "#{list.join(", ")} cannot be had on this Ruby" if chosen.empty?
+
+      chosen
     end
 
     def abort_with(text)

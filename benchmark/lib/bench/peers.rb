@@ -3,64 +3,89 @@
 require "rbconfig"
 
 module Bench
-  # A server that can be measured.
-  #
-  # name: as on the command line and in the tables; ruby: whether it runs Rack applications on Ruby threads;
-  # http2: whether it speaks HTTP/2 with prior knowledge;
-  # arguments: a callable that makes the command line from port:, threads:, app: (nil where it runs none),
-  # chunks: (for bare hyper: "hello" or a number) and http2: (whether it is to speak that)
-  Peer = Struct.new(:name, :ruby, :http2, :arguments, keyword_init: true) do
-    # @param options [Hash] port:, threads:, app:, chunks:
-    # @return [Array<String>] what to execute in the project's root
-    def command(**options) = arguments.call(**options)
-
-    # YJIT where it is fit for production, for each server alike.
-    # @return [Hash{String => String}] environment of the process
-    def env = ruby && Machine.yjit? ? { "RUBY_YJIT_ENABLE" => "1" } : {}
-
-    # @param options [Hash] of #command
-    # @return [String] the command as a person would type it
-    def to_shell(**options)
-      words = command(**options).map { |word| word.delete_prefix("#{ROOT}/") }
-      words = ["bin/env", *words.drop(1).reject { |word| word == "-S" }] if ruby
-      [*env.map { |pair| pair.join("=") }, "taskset -c #{Server::CORE}", *words].join(" ")
-    end
-  end
-
-  # The servers.
+  # The servers. The settings of each are those that its documentation advises for one process.
   module Peers
     # Where the native programs are built.
     NATIVE = File.join(ROOT, "target/benchmark/release")
 
+    # The file of an application. With its whole path: Falcon takes another one for one beside its file of settings.
+    APP = ->(name) { File.join(ROOT, "benchmark/apps/#{name}.ru") }
+
+    # An address as Penstock and Puma take it.
+    BIND = lambda { |port, tls|
+      tls ? "ssl://127.0.0.1:#{port}?cert=#{tls[0]}&key=#{tls[1]}" : "tcp://127.0.0.1:#{port}"
+    }
+
+    # An address as a URL.
+    URL = ->(port, tls) { "#{tls ? "https" : "http"}://127.0.0.1:#{port}" }
+
+    # A URL with the certificate and its key.
+    URL_WITH_FILES = ->(port, tls) { "#{URL[port, tls]}#{"?cert=#{tls[0]}&key=#{tls[1]}" if tls}" }
+
+    # The executable of a gem, by the Ruby that runs this.
+    EXECUTABLE = ->(gem, name = gem) { [RbConfig.ruby, Gem.bin_path(gem, name)] }
+
+    # Servers that are told so by the environment only.
+    PRODUCTION = ->(**) { { "RACK_ENV" => "production" } }
+
     # hyper with nothing behind it.
     HYPER = Peer.new(
-      name: "hyper", ruby: false, http2: true,
-      arguments: lambda { |port:, chunks:, http2: false, **|
-        [File.join(NATIVE, "bare-hyper"), port.to_s, chunks.to_s, *("http2" if http2)]
+      name: "hyper", title: "bare hyper", rack: nil, http2: true,
+      arguments: lambda { |port:, chunks:, http2: false, tls: nil, **|
+        [File.join(NATIVE, "bare-hyper"), port.to_s, chunks.to_s, http2 ? "http2" : "http1", *tls]
       }
     )
 
     # Penstock as it is installed: no setting but the number of threads.
     PENSTOCK = Peer.new(
-      name: "penstock", ruby: true, http2: true,
-      arguments: lambda { |port:, threads:, app:, **|
-        [RbConfig.ruby, "exe/penstock", "-q", "-b", "tcp://127.0.0.1:#{port}", "-t", threads.to_s,
-         "-e", "production", "benchmark/apps/#{app}.ru"]
+      name: "penstock", http2: true,
+      arguments: lambda { |port:, threads:, app:, tls: nil, **|
+        [RbConfig.ruby, "#{ROOT}/exe/penstock", "-q", "-b", BIND[port, tls], "-t", threads.to_s, "-e", "production", APP[app]]
       }
     )
 
-    # Puma as its documentation advises for one process: a fixed number of threads, requests queued in front of
-    # them (its default), no log of requests, and no file of configuration that might lie around.
+    # A fixed number of threads, requests queued in front of them (its default), no log of requests, and no file of
+    # configuration that might lie around.
     PUMA = Peer.new(
-      name: "puma", ruby: true, http2: false,
-      arguments: lambda { |port:, threads:, app:, **|
-        [RbConfig.ruby, "-S", "puma", "-q", "-C", "-", "-b", "tcp://127.0.0.1:#{port}", "-t", "#{threads}:#{threads}",
-         "-e", "production", "benchmark/apps/#{app}.ru"]
+      name: "puma", gem: "puma",
+      arguments: lambda { |port:, threads:, app:, tls: nil, **|
+        [*EXECUTABLE["puma"], "-q", "-C", "-", "-b", BIND[port, tls], "-t", "#{threads}:#{threads}", "-e", "production", APP[app]]
       }
     )
+
+    # One process of workers, which has a fiber for each request and no number of threads.
+    FALCON = Peer.new(
+      name: "falcon", gem: "falcon", rack: :fibers, http2: true,
+      environment: lambda { |port:, app:, tls: nil, **|
+        files = tls ? { "BENCH_CERTIFICATE" => tls[0], "BENCH_KEY" => tls[1] } : {}
+        { **PRODUCTION.call, "BENCH_URL" => URL[port, tls], "BENCH_APP" => APP[app], **files }
+      },
+      arguments: ->(**) { [*EXECUTABLE["falcon"], "host", "#{ROOT}/benchmark/falcon.rb"] }
+    )
+
+    # Answers are not compressed, as none of the other servers does.
+    IODINE = Peer.new(
+      name: "iodine", gem: "iodine", environment: PRODUCTION,
+      arguments: lambda { |port:, threads:, app:, tls: nil, **|
+        [*EXECUTABLE["iodine"], "-b", URL_WITH_FILES[port, tls], "-t", threads.to_s, "-w", "1", "-no-dynd", APP[app]]
+      }
+    )
+
+    # With bodies that leave as they are written, as with the other servers; what its command line does not have stands in
+    # its file of settings.
+    ITSI = Peer.new(
+      name: "itsi", gem: "itsi", http2: true, environment: PRODUCTION,
+      arguments: lambda { |port:, threads:, app:, tls: nil, **|
+        [*EXECUTABLE["itsi-server", "itsi"], "-C", "#{ROOT}/benchmark/itsi.rb", "--threads", threads.to_s, "--workers", "1",
+         "--stream-body", "--rackup_file", APP[app], "--bind", URL_WITH_FILES[port, tls]]
+      }
+    )
+
+    # The name of Penstock of another work tree.
+    BASELINE = "penstock-before"
 
     # All of them.
-    ALL = [HYPER, PENSTOCK, PUMA].freeze
+    ALL = [HYPER, PENSTOCK, PUMA, FALCON, IODINE, ITSI].freeze
 
     # Their names.
     NAMES = ALL.map(&:name).freeze
@@ -68,5 +93,30 @@ module Bench
     # @param name [String] one of NAMES
     # @return [Peer] the server of that name
     def self.[](name) = ALL.find { |peer| peer.name == name }
+
+    # @return [Array<Peer>] those that can be had on this Ruby
+    def self.available = ALL.select(&:available?)
+
+    # Penstock of another work tree that is compiled already, with the gems of this one.
+    # @param folder [String] the work tree
+    # @return [Peer] it
+    # @raise [Error] where there is none, or it is not compiled for this Ruby
+    def self.baseline(folder)
+      root = File.expand_path(folder)
+      unless File.exist?(File.join(root, "lib/penstock/#{RUBY_VERSION[/\d+\.\d+/]}/penstock.so"))
+        raise Error, "#{folder} has no Penstock that is compiled for this Ruby: type bin/env rake compile there"
+      end
+
+      peer = PENSTOCK.dup
+      peer.name = BASELINE
+      peer.title = "Penstock before"
+      peer.root = root
+      peer.note = "Penstock before is #{Machine.commit(root)}."
+      peer.arguments = lambda { |**options|
+        ruby, _program, *rest = PENSTOCK.command(**options)
+        [ruby, "-I#{root}/lib", "#{root}/exe/penstock", *rest]
+      }
+      peer
+    end
   end
 end

@@ -13,29 +13,33 @@ module Bench
       # @param port [Integer] on 127.0.0.1
       # @param headers [Hash{String => String}] beside Host
       # @param path [String] what to ask for
+      # @param tls [Boolean] whether TLS is spoken there
       # @return [Probe] the answer
       # @raise [Error] where there is none within the time, or none that can be read
-      def of(port, headers = {}, path: "/")
-        Socket.tcp("127.0.0.1", port, connect_timeout: 5) do |socket|
-          socket.timeout = 10 if socket.respond_to?(:timeout=)
-          fields = { "Host" => "127.0.0.1:#{port}" }.merge(headers).map { |name, value| "#{name}: #{value}\r\n" }
-          socket.write("GET #{path} HTTP/1.1\r\n#{fields.join}\r\n")
-          read(socket)
-        end
-      rescue SystemCallError, IOError, ArgumentError, TypeError => e
+      def of(port, headers = {}, path: "/", tls: false)
+        socket = tls ? Tls.connect(port) : Socket.tcp("127.0.0.1", port, connect_timeout: 5)
+        io = socket.to_io
+        io.timeout = 10 if io.respond_to?(:timeout=)
+        fields = { "Host" => "127.0.0.1:#{port}" }.merge(headers).map { |name, value| "#{name}: #{value}\r\n" }
+        socket.write("GET #{path} HTTP/1.1\r\n#{fields.join}\r\n")
+        read(socket)
+      rescue SystemCallError, IOError, OpenSSL::SSL::SSLError, ArgumentError, TypeError => e
         raise Error, "no answer that can be read: #{e.message}"
+      ensure
+        socket&.close
       end
 
-      # @param port [Integer] on 127.0.0.1, where HTTP/2 is spoken with prior knowledge
+      # @param url [String] where HTTP/2 is spoken: with prior knowledge, or over TLS by ALPN
       # @return [Probe] the answer; `bytes` is nil
       # @raise [Error] where there is none within the time
-      def of_http2(port)
-        command = %W[curl --silent --show-error --max-time 10 --include --http2-prior-knowledge http://127.0.0.1:#{port}/]
+      def of_http2(url)
+        protocol = url.start_with?("https") ? "--http2" : "--http2-prior-knowledge"
+        command = %W[curl --silent --show-error --insecure --max-time 10 --include #{protocol} #{url}]
         output, status = Open3.capture2e(*command)
         raise Error, "no answer that can be read: #{output.strip}" unless status.success?
 
         head, body = output.split("\r\n\r\n", 2)
-        new(status: Integer(head[%r{\AHTTP/2 (\d{3})}, 1], 10), framing: :frames, body:)
+        new(status: status(head, "2"), framing: :frames, body:)
       end
 
       private
@@ -46,7 +50,12 @@ module Bench
 
         framing = framing(head)
         body, framed = read_body(socket, head, framing)
-        new(status: Integer(head[%r{\AHTTP/1\.1 (\d{3})}, 1], 10), framing:, body:, bytes: head.bytesize + framed)
+        new(status: status(head, "1.1"), framing:, body:, bytes: head.bytesize + framed)
+      end
+
+      def status(head, version)
+        number = head[%r{\AHTTP/#{version} (\d{3})}, 1]
+        number ? Integer(number, 10) : raise(Error, "no answer that can be read: #{head.lines.first.to_s.strip.inspect}")
       end
 
       def framing(head)

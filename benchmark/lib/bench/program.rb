@@ -26,8 +26,8 @@ module Bench
     def run
       Machine.check
       Machine.build
-      report = Report.new(@options.output, chapter: Machine.ruby, versions: Machine.versions)
-      puts "#{Machine.ruby}, #{Machine.versions}", ""
+      report = Report.new(@options.output, chapter: Machine.ruby, versions: versions)
+      puts "#{Machine.ruby}, #{versions}.", ""
       $stdout.flush
       @options.tests.each do |name|
         section = test(name).run
@@ -39,11 +39,18 @@ module Bench
 
     private
 
+    # What is measured, and what is left out.
+    def versions
+      missing = @options.left_out
+      return Machine.versions if missing.empty?
+
+      "#{Machine.versions}. Left out, for they need Ruby 3.3 or newer: #{missing.map(&:title).join(", ")}"
+    end
+
     def test(name)
-      case name
-      when "idle" then IdleTest.new(@options)
-      when "streams" then StreamsTest.new(@options)
-      when "soak" then SoakTest.new(@options)
+      if name == SoakTest::NAME then SoakTest.new(@options)
+      elsif IdleTest::KINDS.key?(name) then IdleTest.new(IdleTest::KINDS[name], @options)
+      elsif StreamsTest::KINDS.key?(name) then StreamsTest.new(StreamsTest::KINDS[name], @options)
       else LoadTest.new(Workloads::ALL.find { |workload| workload.name == name }, @options)
       end
     end

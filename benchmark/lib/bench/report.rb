@@ -22,6 +22,10 @@ module Bench
       medians of the rounds; a ratio is the median of the ratios of each round, and means "so many times the CPU".
       Differences below 10% mean nothing. KB are 1,000 bytes.
 
+      Beside Penstock and bare hyper stand Puma and, where the Ruby can have them, Falcon, Iodine and Itsi, each in one
+      process with the settings that its documentation advises. The best of the others is the one of these that needs the
+      least CPU; one that has an error, or a fault in the place of its figures, is never that one.
+
       Under each command stand the server commands and the load that it runs, one at a time.
     TEXT
 

@@ -37,7 +37,7 @@ module Bench
       @log = Tempfile.new("bench-server")
       descriptors = Server.descriptor_limit(connections)
       @pid = spawn(
-        FOREIGN.to_h { [_1, nil] }.merge(peer.env),
+        FOREIGN.to_h { [_1, nil] }.merge(peer.env(port: @port, **options)),
         "taskset", "-c", CORE.to_s, *peer.command(port: @port, **options),
         out: @log.path, err: %i[child out], in: File::NULL, chdir: ROOT, rlimit_nofile: descriptors
       )
@@ -48,7 +48,7 @@ module Bench
     # Ends the server, with force where it does not end by itself, and waits for that.
     def stop
       signal(:TERM)
-      signal(:KILL) unless ended_within?(PATIENCE)
+      kill_all unless ended_within?(PATIENCE)
       Process.wait(@pid) unless @ended
       @ended = true
     end
@@ -88,6 +88,15 @@ module Bench
 
     def signal(name)
       Process.kill(name, @pid) unless @ended
+    end
+
+    # The processes of the server, those last that the others descend from.
+    def kill_all
+      @tree.pids.reverse_each do |pid|
+        Process.kill(:KILL, pid)
+      rescue Errno::ESRCH
+        nil # It has ended by itself.
+      end
     end
 
     def ended_within?(seconds)

@@ -33,9 +33,9 @@ module Bench
       # @return [Integer] how much more is there at the end than in the beginning
       def more(kind) = samples[2][kind] - samples[0][kind]
 
-      # @return [Array<Numeric>] the cells behind the resident memory, in KiB, pieces and requests in a second
+      # @return [Array<Numeric>] the cells behind the resident memory, in KiB and pieces
       def counts
-        [growth / 1024, more(:descriptors), more(:threads), objects[2] - objects[0], failures, rate]
+        [growth / 1024, more(:descriptors), more(:threads), objects[2] - objects[0]]
       end
     end
 
@@ -50,7 +50,7 @@ module Bench
     # @return [Report::Section] the table
     def run
       noise = Noise.new
-      peers = @options.peers.map { Peers[_1] }.select(&:ruby)
+      peers = @options.peers.select(&:rack)
       rows = peers.map { |peer| measure(peer) }
       text = [commands(peers), Table.markdown(HEADS, rows.map { |row| cells(row) }), noise.sentence, goals(rows).join]
       Report::Section.new(NAME, "#{Table.number(@requests)} requests, and as many again", text.reject(&:empty?).join("\n"))
@@ -70,7 +70,7 @@ module Bench
       figures = halves(server, @requests) { looks << look(server, looks.first.first) }
       row(peer, looks, figures)
     rescue Error => e
-      Row.new(label: "#{peer.name.capitalize}: **#{e.message}**")
+      Row.new(label: "#{peer.full_title}: **#{e.message}**")
     ensure
       server&.stop
     end
@@ -93,7 +93,7 @@ module Bench
 
     def row(peer, looks, figures)
       samples, objects = looks.transpose
-      Row.new(label: peer.name.capitalize, samples:, objects:, failures: figures.sum { _1[:failures] },
+      Row.new(label: peer.full_title, samples:, objects:, failures: figures.sum { _1[:failures] },
               rate: 2 * @requests / figures.sum { _1[:seconds] })
     end
 
@@ -101,7 +101,7 @@ module Bench
       return [row.label, *Array.new(HEADS.size - 1, Table::NOTHING)] unless row.samples
 
       resident = row.samples.map { |sample| Table.number(sample.resident / MEBIBYTE.to_f, 1) }
-      [row.label, *resident, *row.counts.map { |count| Table.number(count) }]
+      [row.label, *resident, *row.counts.map { |count| Table.number(count) }, Table.failures(row.failures), Table.number(row.rate)]
     end
 
     def goals(rows)

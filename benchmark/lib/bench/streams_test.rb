@@ -4,31 +4,39 @@ module Bench
   # Thousands of open streams in one process: opened, broadcast to, half of them closed by the clients and half by the
   # server, while ordinary requests go on being answered.
   class StreamsTest
-    # The test's name, and what it is.
-    NAME = "streams"
-    TITLE = "open streams"
+    # Which streams.
+    #
+    # title: what they are; streams: how many, nil for as many as the command line says; broadcasts: how many messages go to
+    # all of them; connections: of HTTP/2 that carry them, nil for HTTP/1.1; goal: KB at most for each of Penstock, nil where
+    # there is none
+    Kind = Struct.new(:name, :title, :streams, :broadcasts, :connections, :goal, keyword_init: true)
+
+    # All kinds by the names of their tests.
+    KINDS = [
+      Kind.new(name: "streams", title: "open streams", broadcasts: 7, goal: 24),
+      Kind.new(name: "streams_http2", title: "open streams on 10 connections of HTTP/2", streams: 1000, broadcasts: 70,
+               connections: 10)
+    ].to_h { |kind| [kind.name, kind] }.freeze
 
     # Streams of a first run that is not measured.
     WARM_UP = 200
 
-    # How often the client lets the application broadcast to all.
-    BROADCASTS = 7
+    # Which ways of streaming are measured of which server. Puma's streaming bodies are left out: each of them holds a
+    # thread until it is closed. So is Iodine, which sends nothing of a stream before its end.
+    WAYS = {
+      "penstock" => { "/stream" => "streaming body", "/hijack" => "partial hijack" },
+      Peers::BASELINE => { "/stream" => "streaming body", "/hijack" => "partial hijack" },
+      "puma" => { "/hijack" => "partial hijack" },
+      "falcon" => { "/stream" => "streaming body" },
+      "itsi" => { "/stream" => "streaming body" }
+    }.freeze
 
-    # KB at most for each open stream of Penstock.
-    GOAL = 24.0
-
-    # Which way of streaming is measured of which server. Puma's streaming bodies are left out: each of them holds a
-    # thread until it is closed.
-    WAYS = [
-      ["penstock", "/stream", "streaming body"],
-      ["penstock", "/hijack", "partial hijack"],
-      ["puma", "/hijack", "partial hijack"]
-    ].freeze
-
-    # @param options [Options] how many streams, and of which servers
-    def initialize(options)
+    # @param kind [Kind] which streams
+    # @param options [Options] how many of them, and of which servers
+    def initialize(kind, options)
+      @kind = kind
       @options = options
-      @count = options.connections
+      @count = kind.streams || options.connections
       @threads = options.threads.max
     end
 
@@ -36,29 +44,37 @@ module Bench
     # @return [Report::Section] the table
     def run
       noise = Noise.new
-      ways = WAYS.select { |name,| @options.peers.include?(name) }
-      runs = ways.map { |name, path, way| measure(Contestant.new(Peers[name], @threads, workload), path, way) }
-      text = [commands(ways), *faults(runs), StreamsTable.new(runs.reject(&:fault), @count).to_s, noise.sentence,
-              goal(runs)].compact.join("\n")
-      Report::Section.new(NAME, "#{Table.number(@count)} #{TITLE}, #{@threads} Ruby threads", text)
+      contestants = self.contestants
+      runs = contestants.flat_map do |contestant|
+        ways(contestant).map { |path, way| measure(contestant, path, way) }
+      end
+      table = StreamsTable.new(runs.reject(&:fault), @count).to_s
+      text = [commands(contestants), *faults(runs), table, *@options.notes, noise.sentence, goal(runs)].compact.join("\n")
+      Report::Section.new(@kind.name, "#{Table.number(@count)} #{@kind.title}, Ruby threads: #{@threads}", text)
     end
 
     private
 
-    def workload = Workload.new(name: NAME, title: TITLE, app: "broadcast")
+    def contestants
+      peers = @options.peers.select { |peer| WAYS.key?(peer.name) && peer.speaks?(workload) }
+      peers.map { |peer| Contestant.new(peer, peer.thread_counts([@threads]).first, workload) }
+    end
 
-    def commands(ways)
-      servers = ways.map(&:first).uniq.map do |name|
-        Peers[name].to_shell(port: "PORT", threads: @threads, app: "broadcast")
-      end
-      paths = ways.map { _1[1] }.uniq.join("|")
-      Table.commands(@options.command(NAME), *servers, Client.to_shell("streams", "PORT", @count, paths))
+    def ways(contestant) = WAYS.fetch(contestant.peer.name)
+
+    def workload = Workload.new(name: @kind.name, title: @kind.title, app: "broadcast", streams: (1 if @kind.connections))
+
+    def commands(contestants)
+      servers = contestants.map { |contestant| contestant.peer.to_shell(**contestant.options) }
+      paths = contestants.flat_map { |contestant| ways(contestant).keys }.uniq.join("|")
+      client = Client.to_shell("streams", "PORT", @count, paths, @kind.broadcasts, *@kind.connections)
+      Table.commands(@options.command(@kind.name), *servers, client)
     end
 
     def faults(runs) = runs.select(&:fault).map { |run| "- #{run.label}: **#{run.fault}**\n" }
 
     def measure(contestant, path, way)
-      run = StreamsRun.new("#{contestant.peer.name.capitalize}, #{way}")
+      run = StreamsRun.new("#{contestant.peer.full_title}, #{way}")
       server = Server.new(contestant.peer, connections: @count, **contestant.options.except(:port))
       scenario(server, WARM_UP, path, StreamsRun.new("warm-up"))
       run.before(server)
@@ -73,9 +89,9 @@ module Bench
     end
 
     def scenario(server, count, path, run)
-      Client.run("streams", server.port, count, path, connections: count) do |client|
+      Client.run("streams", server.port, count, path, @kind.broadcasts, *@kind.connections, connections: count) do |client|
         run.opened(client.phase("open"), server)
-        BROADCASTS.times { run.broadcasts << client.phase("broadcast") }
+        @kind.broadcasts.times { run.broadcasts << client.phase("broadcast") }
         run.broadcast_done(server)
         run.left = client.phase("leave")
         run.rest = client.phase("broadcast_to_rest")
@@ -85,12 +101,12 @@ module Bench
     end
 
     def goal(runs)
-      run = runs.find { |candidate| candidate.label.start_with?("Penstock") && !candidate.fault }
-      return unless run
+      run = runs.find { |candidate| candidate.label.start_with?("Penstock,") && !candidate.fault }
+      return unless run && @kind.goal
 
       bytes = run.bytes_a_stream(@count)
-      Goal.sentence("at most #{GOAL.to_i} KB for an open stream of Penstock", "#{Table.number(bytes / 1000, 1)} KB",
-                    bytes <= GOAL * 1000)
+      Goal.sentence("at most #{@kind.goal} KB for an open stream of Penstock", "#{Table.number(bytes / 1000, 1)} KB",
+                    bytes <= @kind.goal * 1000)
     end
   end
 end

@@ -35,6 +35,10 @@ module Bench
       number(value, [10, 100].count { |limit| value.abs < limit })
     end
 
+    # @param count [Integer, nil] of what should not be
+    # @return [String] it, in bold type where it is not 0
+    def failures(count) = count&.positive? ? "**#{number(count)}**" : number(count)
+
     # @param command [String] what to type
     # @param details [Array<String>] what that runs
     # @return [String] a block of code

@@ -5,10 +5,14 @@ module Bench
   #
   # name: as on the command line; title: what it is, in a few words; app: the file of benchmark/apps without ".ru";
   # chunks: what bare hyper is asked for, nil where it has nothing like it; connections: of the client; streams: of each
-  # connection at a time, nil for HTTP/1; headers: of each request beside Host; body: what each answer has to be; goals: an Array of Goal
-  Workload = Struct.new(:name, :title, :app, :chunks, :connections, :streams, :headers, :body, :goals, keyword_init: true) do
+  # connection at a time, nil for HTTP/1; headers: of each request beside Host; body: what each answer has to be; goals: an
+  # Array of Goal; tls: whether it is asked over TLS; beside: whether bare hyper and Penstock are asked without TLS as well;
+  # unit: what is counted; tool: what puts the load on, nil for the usual of HTTP/1 or HTTP/2
+  Workload = Struct.new(:name, :title, :app, :chunks, :connections, :streams, :headers, :body, :goals, :tls, :beside, :unit,
+                        :tool, keyword_init: true) do
     # What is asked for, and gets the others' defaults.
-    def initialize(name:, title:, app: name, chunks: nil, connections: 64, streams: nil, headers: {}, body: nil, goals: [])
+    def initialize(name:, title:, app: name, connections: 64, headers: {}, goals: [], tls: false, beside: false,
+                   unit: "request", **)
       super
     end
 
@@ -16,28 +20,13 @@ module Bench
     def http2? = !streams.nil?
 
     # @return [Module] what puts the load on: its `run` and `to_shell`
-    def load = http2? ? H2load : Wrk
-  end
+    def load = tool || (http2? ? H2load : Wrk)
 
-  # What is to be reached: that a figure of one server is at most so many times that of another one. The figure is
-  # the CPU a request.
-  #
-  # of, to: Array of a server's name and its number of threads (nil for bare hyper); limit: the ratio at most
-  Goal = Struct.new(:of, :to, :limit) do
-    # @param contestants [Array<Contestant>] those that were measured
-    # @return [String, nil] a sentence about it; nil where one of the two was not measured
-    def verdict(contestants)
-      one, other = [of, to].map { |name, threads| contestants.find { _1.peer.name == name && _1.threads == threads } }
-      ratio = one && other && Statistics.paired_ratio(one.cpu, other.cpu)
-      return unless ratio
+    # @param port [String, Integer] a number, or a word that stands for it
+    # @return [String] what is asked for
+    def url(port) = "#{tls ? "https" : "http"}://127.0.0.1:#{port}/"
 
-      Goal.sentence("#{one.label} at most #{limit} times #{other.label}", format("%.2f", ratio), ratio <= limit)
-    end
-
-    # @param what [String] the goal
-    # @param figure [String] what was measured
-    # @param reached [Boolean] whether that is enough
-    # @return [String] an item of a list
-    def self.sentence(what, figure, reached) = "- Goal: #{what}: #{figure}, #{reached ? "reached" : "**not reached**"}.\n"
+    # @return [Workload] the same without TLS
+    def plaintext = dup.tap { |workload| workload.tls = false }
   end
 end

@@ -48,6 +48,15 @@ module Bench
                    chunks: "hello", connections: 1, streams: 100, body: HELLO, goals: NEAR_TO_HYPER2),
       Workload.new(name: "hello_http2_connections", title: "the same, one stream of each of 64 connections", app: "hello",
                    chunks: "hello", streams: 1, body: HELLO, goals: NEAR_TO_HYPER2),
+      Workload.new(name: "hello_tls", title: "one short body over TLS 1.3", app: "hello", chunks: "hello", body: HELLO,
+                   tls: true, beside: true),
+      Workload.new(name: "hello_tls_http2", title: "the same on HTTP/2, 100 streams of one connection", app: "hello",
+                   chunks: "hello", connections: 1, streams: 100, body: HELLO, tls: true, beside: true),
+      Workload.new(name: "hello_tls_http2_connections", title: "the same, one stream of each of 64 connections",
+                   app: "hello", chunks: "hello", streams: 1, body: HELLO, tls: true, beside: true),
+      Workload.new(name: "handshakes", title: "full handshakes of TLS 1.3, one request for each connection", app: "hello",
+                   chunks: "hello", connections: 32, headers: { "Connection" => "close" }, body: HELLO, tls: true,
+                   unit: "handshake", tool: Handshakes),
       Workload.new(name: "enumerable_20", title: "a body with 20 chunks from each", chunks: 20, body: CHUNK * 20),
       Workload.new(name: "streaming_20", title: "a streaming body with 20 writes", chunks: 20, body: CHUNK * 20,
                    goals: QUARTER_OF_PUMA),
@@ -55,6 +64,8 @@ module Bench
                    body: CHUNK * 1000, goals: QUARTER_OF_PUMA),
       Workload.new(name: "partial_hijack", title: "a partial hijack with 20 writes", chunks: 20, body: CHUNK * 20),
       Workload.new(name: "full_hijack", title: "a full hijack, one request for each connection", body: HELLO),
+      Workload.new(name: "full_hijack_http2", title: "the full hijack translated: 100 streams of one connection of HTTP/2",
+                   app: "full_hijack", connections: 1, streams: 100, body: HELLO),
       Workload.new(name: "sleep", title: "an application that sleeps for 10 ms", connections: 256, body: HELLO)
     ].freeze
   end

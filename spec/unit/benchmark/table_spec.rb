@@ -17,4 +17,8 @@ RSpec.describe Bench::Table do
       expect(described_class.figure(value)).to eq(text)
     end
   end
+
+  it "shows what should not be" do
+    expect([0, 1503, nil].map { |count| described_class.failures(count) }).to eq(["0", "**1,503**", "–"])
+  end
 end

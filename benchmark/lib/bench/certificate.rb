@@ -1,11 +1,24 @@
 # frozen_string_literal: true
 
+require "fileutils"
 require "openssl"
 
-module Features
-  # A certificate for localhost that signs itself.
+module Bench
+  # A certificate for localhost that signs itself (ECDSA with P-256), one and the same for all servers.
   module Certificate
+    # Seconds for which it is valid.
+    LIFETIME = 86_400
+
     module_function
+
+    # @return [Array<String>] the paths of the certificate and of its key; they are new in each run
+    def files
+      @files ||= begin
+        folder = File.join(ROOT, "target/benchmark")
+        FileUtils.mkdir_p(folder)
+        write(folder)
+      end
+    end
 
     # @param folder [String]
     # @return [Array<String>] the paths of a new certificate and of its key in it
@@ -17,7 +30,7 @@ module Features
     end
 
     # @param key [OpenSSL::PKey::EC]
-    # @return [OpenSSL::X509::Certificate] valid for an hour
+    # @return [OpenSSL::X509::Certificate] valid for LIFETIME
     def sign(key)
       certificate = OpenSSL::X509::Certificate.new
       certificate.version = 2
@@ -25,7 +38,7 @@ module Features
       certificate.subject = certificate.issuer = OpenSSL::X509::Name.parse("/CN=localhost")
       certificate.public_key = key
       certificate.not_before = Time.now - 60
-      certificate.not_after = Time.now + 3600
+      certificate.not_after = Time.now + LIFETIME
       certificate.sign(key, "SHA256")
     end
   end

@@ -1,0 +1,41 @@
+# frozen_string_literal: true
+
+require_relative "../../../benchmark/lib/bench"
+
+RSpec.describe Bench::Options do
+  def options(*arguments) = described_class.new(arguments)
+
+  it "knows each test by a name of its own, and tells what it is" do
+    expect(described_class.names).to include("hello_tls", "handshakes", "full_hijack_http2", "idle_tls", "idle_http2", "streams_http2")
+      .and(eq(described_class.names.uniq))
+    expect(described_class.titles.keys).to eq(described_class.names)
+    expect(described_class.titles.values).to all(match(/\S/))
+  end
+
+  it "repeats the command of a test without where its results go" do
+    expect(options("hello", "sleep", "--rounds", "1", "--output", "-").command("sleep")).to eq("bin/bench sleep --rounds 1")
+    expect(options("--quick", "--output=a.md").command("hello")).to eq("bin/bench hello --quick")
+  end
+
+  it "leaves out servers that cannot be had" do
+    allow(Bench::Peers["itsi"]).to receive(:version).and_return(nil)
+    expect(options.peers.map(&:name)).to include("hyper", "penstock", "puma").and(satisfy { |names| !names.include?("itsi") })
+    expect(options("--peers", "itsi,penstock").peers.map(&:name)).to eq(%w[penstock])
+    expect { options("--peers", "itsi") }.to raise_error(Bench::Error, "itsi cannot be had on this Ruby")
+    expect(options.left_out.map(&:name)).to include("itsi")
+  end
+
+  it "takes no server that there is not" do
+    expect { options("--peers", "apache") }.to raise_error(Bench::Error, /there is no server "apache"/)
+  end
+
+  it "puts the Penstock of another work tree behind the one of this, and does not say where that lies" do
+    before = Bench::Peers["penstock"].dup.tap { |peer| peer.name = Bench::Peers::BASELINE }
+    before.note = "Penstock before is the commit abc."
+    allow(Bench::Peers).to receive(:baseline).with("../old").and_return(before)
+    chosen = options("hello", "--baseline", "../old", "--peers", "hyper,penstock,puma")
+    expect(chosen.peers.map(&:name)).to eq(%w[hyper penstock penstock-before puma])
+    expect(chosen.command("hello")).to eq("bin/bench hello --baseline DIR --peers hyper,penstock,puma")
+    expect(chosen.notes).to eq(["Penstock before is the commit abc.\n"])
+  end
+end
