@@ -91,6 +91,15 @@ impl Arrival {
         Ok(inner)
     }
 
+    /// The client has given it up before it was queued.
+    pub(crate) fn withdrawn(self) {
+        let server = &self.carrier.connection().server;
+        Counters::add(&server.counters.requests);
+        if let Some(access) = &self.access {
+            access.write(499, 0, &server.log);
+        }
+    }
+
     /// `unread`: something of the body may still be on its way.
     pub(crate) fn refused(self, status: StatusCode, unread: bool) -> Refused {
         Refused {

@@ -254,7 +254,7 @@ impl Driver<'_> {
             }
             match self.h2.poll_accept(cx) {
                 Poll::Ready(Some(Ok((request, respond)))) => {
-                    self.count_request();
+                    self.note_request();
                     task::accept(cx, self.shared, request, respond);
                     continue;
                 }
@@ -287,8 +287,8 @@ impl Driver<'_> {
         }
     }
 
-    /// The connection may carry so many requests, and no more.
-    fn count_request(&mut self) {
+    /// Behind its last request the connection closes, where it may carry so many alone.
+    fn note_request(&mut self) {
         self.requests += 1;
         let config = &self.shared.connection.server.config;
         let max = config.max_requests_per_connection;

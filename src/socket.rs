@@ -26,7 +26,7 @@ use tokio::{
 
 use crate::{
     fds::{FdTable, Listed},
-    tls::{Acceptor, Encrypted, Wire},
+    tls::{Acceptor, Encrypted, Failed, Wire},
 };
 
 /// A connected socket.
@@ -115,8 +115,8 @@ impl Socket {
     /// Makes a TCP connection an encrypted one.
     ///
     /// # Errors
-    /// The handshake failed; the client has been told, and the connection, as far as there still
-    /// is one, is as the kernel has it.
+    /// The handshake failed. With the connection under it, where the client was sent an alert,
+    /// which a close could overtake.
     pub(crate) async fn encrypt(
         self,
         acceptor: &Acceptor,
@@ -126,7 +126,7 @@ impl Socket {
         };
         match acceptor.accept(Wire::new(tcp, self.listed)).await {
             Ok(encrypted) => Ok(Self::new(Stream::Tls(Box::new(encrypted)))),
-            Err((error, wire)) => {
+            Err(Failed { error, wire }) => {
                 let plain = wire.map(|wire| {
                     let (tcp, listed) = wire.into_parts();
                     let socket = Self::new(Stream::Tcp(tcp));

@@ -22,10 +22,8 @@ use self::certificates::Certificates;
 pub(crate) use self::stream::{Encrypted, Wire};
 use crate::{
     config::{ClientCertificates, Config, Tls, TlsVersion},
-    error::{Error, Kind},
+    error::{Error, Kind, Result},
 };
-
-type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What all TLS listeners of a server share, made before its runtime.
 #[derive(Clone, Debug)]
@@ -98,9 +96,8 @@ impl Acceptor {
     ///
     /// # Errors
     /// The client does not speak TLS, or nothing that both sides know, or has no certificate
-    /// where it needs one. It has been told by an alert, which it can still read as long as the
-    /// connection is there.
-    pub(crate) async fn accept(&self, wire: Wire) -> Result<Encrypted, (io::Error, Option<Wire>)> {
+    /// where it needs one.
+    pub(crate) async fn accept(&self, wire: Wire) -> std::result::Result<Encrypted, Failed> {
         let wire = Arc::new(wire);
         let acceptor = TlsAcceptor::from(self.current.lock().clone());
         let handshake = acceptor.accept(stream::Handle::new(wire.clone()));
@@ -111,10 +108,24 @@ impl Acceptor {
             }
             Err((error, handle)) => {
                 drop(handle);
-                Err((error, Arc::into_inner(wire)))
+                let wire = Arc::into_inner(wire).filter(|_| is_told(&error));
+                Err(Failed { error, wire })
             }
         }
     }
+}
+
+/// A handshake that has failed.
+pub(crate) struct Failed {
+    pub(crate) error: io::Error,
+    /// The connection, where the client was sent an alert that says why.
+    pub(crate) wire: Option<Wire>,
+}
+
+/// Whether rustls has sent an alert: not where the client has, nor where the connection broke.
+fn is_told(error: &io::Error) -> bool {
+    let error = error.get_ref().and_then(|error| error.downcast_ref());
+    !matches!(error, None | Some(rustls::Error::AlertReceived(_)))
 }
 
 fn load(settings: &Tls, shared: &Shared) -> Result<ServerConfig> {

@@ -10,7 +10,7 @@ use h2::{Reason, SendStream, server::SendResponse};
 use http::{HeaderMap, Response};
 
 use super::Stream;
-use crate::{config::Config, request::size_of_fields, stream::Gone};
+use crate::{request::size_of_fields, stream::Gone};
 
 /// What is sent on a stream: interim responses, a head, data as flow control allows, an end.
 pub(super) struct Sender {
@@ -29,14 +29,9 @@ impl Sender {
         }
     }
 
-    /// The settings of the server.
-    pub(super) fn config(&self) -> &Config {
-        &self.stream.connection().server.config
-    }
-
-    /// Bytes of the body that flow control has let through.
-    pub(super) fn sent(&self) -> u64 {
-        self.stream.sent()
+    /// The stream.
+    pub(super) fn stream(&self) -> &Stream {
+        &self.stream
     }
 
     /// Ready when the client has reset the stream, or the connection is lost.

@@ -8,13 +8,22 @@ use std::{
 use bytes::Bytes;
 use h2::Reason;
 
-use super::{sender::Sender, translator::Fault};
+use super::sender::Sender;
 use crate::{
     deadlines::Timer,
     outgoing::Outgoing,
     progress::{Progress, Stalled},
     stream::Gone,
 };
+
+/// Why a body has not arrived whole.
+#[derive(Debug)]
+pub(super) enum Unsent {
+    /// The client has gone, or was given up.
+    Gone(Gone),
+    /// It broke, which the client has not seen yet.
+    Broken,
+}
 
 /// What follows the head of a response.
 pub(super) struct Sending {
@@ -47,27 +56,27 @@ impl Sending {
     pub(super) fn write_timeout(&self, sender: &Sender) -> Option<Duration> {
         match self.outgoing.exchange() {
             Some(exchange) => exchange.write_timeout(),
-            None => sender.config().write_timeout,
+            None => sender.stream().connection().server.config.write_timeout,
         }
     }
 
     /// Sends all of it to a client that takes it neither too late nor too slowly.
     ///
     /// # Errors
-    /// The client has gone or is given up, or the body broke, which the client has not seen yet.
+    /// It cannot be sent.
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
         sender: &mut Sender,
         timer: &mut Timer,
-    ) -> Poll<Result<(), Fault>> {
+    ) -> Poll<Result<(), Unsent>> {
         loop {
             match sender.poll_send(cx, &mut self.data, self.ended) {
-                Poll::Ready(sent) => sent.map_err(Fault::Gone)?,
+                Poll::Ready(sent) => sent.map_err(Unsent::Gone)?,
                 Poll::Pending => {
                     let gone = ready!(self.poll_late(cx, sender, timer));
                     sender.reset(Reason::CANCEL);
-                    return Poll::Ready(Err(Fault::Gone(gone)));
+                    return Poll::Ready(Err(Unsent::Gone(gone)));
                 }
             }
             self.progress = None;
@@ -76,10 +85,10 @@ impl Sending {
             }
             match ready!(self.outgoing.poll_bytes(cx)) {
                 Some(Ok(data)) => self.data = data,
-                Some(Err(_)) => return Poll::Ready(Err(self.fault(sender))),
+                Some(Err(_)) => return Poll::Ready(Err(self.why(sender))),
                 None => {
                     let ended = sender.finish(self.outgoing.take_trailers());
-                    return Poll::Ready(ended.map_err(Fault::Gone));
+                    return Poll::Ready(ended.map_err(Unsent::Gone));
                 }
             }
             let is_last = self.outgoing.is_end_stream() || self.outgoing.has_sent_all();
@@ -100,24 +109,26 @@ impl Sending {
             return Poll::Ready(gone);
         }
         let timeout = self.write_timeout(sender);
+        let stream = sender.stream();
+        let min_rate = stream.connection().server.config.min_write_rate;
         let late = timer.poll_with(cx, |now| {
-            let sent = sender.sent();
+            let sent = stream.sent();
             let progress = self
                 .progress
                 .get_or_insert_with(|| Progress::new(sent, now));
             progress.note(sent, now);
-            progress.check(now, timeout, sender.config().min_write_rate)
+            progress.check(now, timeout, min_rate)
         });
         late.map(|Stalled| Gone::TimedOut)
     }
 
     /// What has broken the body: a client that was given up, or the application.
-    fn fault(&self, sender: &mut Sender) -> Fault {
+    fn why(&self, sender: &mut Sender) -> Unsent {
         let exchange = self.outgoing.exchange();
         let Some(gone) = exchange.and_then(|exchange| exchange.outbox.gone()) else {
-            return Fault::Broken;
+            return Unsent::Broken;
         };
         sender.reset(Reason::CANCEL);
-        Fault::Gone(gone)
+        Unsent::Gone(gone)
     }
 }

@@ -1,4 +1,5 @@
-//! The task of a stream, from the head of its request to the end of its response.
+//! A stream, from the head of its request to the end of its response: what needs no waiting at
+//! once, the rest in a task of its own.
 
 use std::{
     future::poll_fn,
@@ -14,8 +15,11 @@ use http::{HeaderValue, Method, StatusCode, header};
 use tokio::time::Instant;
 
 use super::{
-    Body, OpenStream, Shared, Stream, hijack, request, response::to_response, sender::Sender,
-    sending::Sending, translator::Fault,
+    Body, OpenStream, Shared, Stream, hijack, request,
+    response::to_response,
+    sender::Sender,
+    sending::{Sending, Unsent},
+    translator::Fault,
 };
 use crate::{
     arrival::{Arrival, Refused, expects_continue},
@@ -37,15 +41,11 @@ pub(super) fn accept(
     cx: &mut Context<'_>,
     shared: &Arc<Shared>,
     request: http::Request<RecvStream>,
-    mut respond: SendResponse<Bytes>,
+    respond: SendResponse<Bytes>,
 ) {
-    if respond.poll_reset(cx).is_ready() {
-        // Given up before anybody has heard of it.
-        return;
-    }
     let received = Instant::now();
     let stream = Arc::new(Stream::new(shared.clone()));
-    let task = Task {
+    let mut task = Task {
         sender: Sender::new(stream.clone(), respond),
         timer: Timer::default(),
         is_head: request.method() == Method::HEAD,
@@ -63,6 +63,10 @@ pub(super) fn accept(
         parts,
         received,
     };
+    if task.sender.poll_gone(cx).is_ready() {
+        // Before anybody has heard of it; what is queued can be with a Ruby thread at once.
+        return arrival.withdrawn();
+    }
     let (begun, key) = match checked {
         Err(status) => (Err(arrival.refused(status, has_body)), None),
         Ok(key) if has_body => {
@@ -71,8 +75,7 @@ pub(super) fn accept(
             let continues = expects_continue(&arrival.parts);
             let body = RequestBody::of_http2(Body::new(incoming, stream, length, continues));
             if key.is_none() {
-                // In a box: its room is several times that of the others.
-                tokio::spawn(Box::pin(task.receive(arrival, body)));
+                tokio::spawn(task.receive(arrival, body));
                 return;
             }
             let reader = BodyReader::tunnel(body);
@@ -84,7 +87,7 @@ pub(super) fn accept(
         }
     };
     match begun {
-        Ok(inner) => tokio::spawn(task.answer(inner, key)),
+        Ok(inner) => tokio::spawn(task.answer(Guard::new(inner), key)),
         Err(refused) => tokio::spawn(task.refuse(refused)),
     };
 }
@@ -123,46 +126,52 @@ impl Task {
         .await
     }
 
-    /// Receives the body before the application is called.
+    /// Receives the body, and then serves the request.
     async fn receive(mut self, arrival: Arrival, body: RequestBody) {
+        // In a box, which is given back before the application answers.
+        match Box::pin(self.received(arrival, body)).await {
+            Ok(Ok(inner)) => self.answer(Guard::new(inner), None).await,
+            Ok(Err(refused)) => self.refuse(refused).await,
+            // The client has gone.
+            Err(_) => {}
+        }
+    }
+
+    /// Receives the body, as far as the application does not read it itself.
+    async fn received(
+        &mut self,
+        arrival: Arrival,
+        body: RequestBody,
+    ) -> Result<Result<Arc<Inner>, Refused>, Gone> {
         let stream = self.stream.clone();
         let config = &stream.connection().server.config;
         let mut progress = Progress::new(0, Instant::now());
-        let received = {
-            let mut receiving = pin!(arrival.receive(body));
-            let received = self.run(|cx, _, timer| {
-                if let Poll::Ready(begun) = receiving.as_mut().poll(cx) {
-                    return Poll::Ready(Ok(begun));
-                }
-                let late = timer.poll_with(cx, |now| {
-                    progress.note(stream.received(), now);
-                    progress.check(now, config.body_timeout, config.min_body_rate)
-                });
-                late.map(Err)
+        let mut receiving = pin!(arrival.receive(body));
+        let received = self.run(|cx, _, timer| {
+            if let Poll::Ready(begun) = receiving.as_mut().poll(cx) {
+                return Poll::Ready(begun);
+            }
+            let late = timer.poll_with(cx, |now| {
+                progress.note(stream.received(), now);
+                progress.check(now, config.body_timeout, config.min_body_rate)
             });
-            received.await
-        };
-        let begun = match received {
-            Ok(Ok(begun)) => begun,
-            Ok(Err(Stalled)) => Err(Refused {
-                status: StatusCode::REQUEST_TIMEOUT,
-                access: None,
-                unread: true,
-            }),
-            // The client has gone.
-            Err(_) => return,
-        };
-        match begun {
-            Ok(inner) => self.answer(inner, None).await,
-            Err(refused) => self.refuse(refused).await,
-        }
+            late.map(|Stalled| {
+                Err(Refused {
+                    status: StatusCode::REQUEST_TIMEOUT,
+                    access: None,
+                    unread: true,
+                })
+            })
+        });
+        received.await
     }
 
     /// Waits for what the application does about the request, and does it. `key`: of an extended
     /// CONNECT.
-    async fn answer(mut self, inner: Arc<Inner>, key: Option<HeaderValue>) {
-        let guard = Guard(&inner);
-        let mut begun = match self.reply(&inner).await {
+    async fn answer(mut self, mut exchange: Guard, key: Option<HeaderValue>) {
+        let inner = &exchange.inner;
+        // The response is begun in here: its head would keep its room while the body is sent.
+        let mut begun = match self.reply(inner).await {
             Ok(Reply::Answer(head, body)) => {
                 Some(self.begin(head, body, Some(inner.clone()), key.is_some()))
             }
@@ -170,22 +179,26 @@ impl Task {
             Err(gone) => {
                 inner.set_gone(gone);
                 inner.log_access(Some(499), 0);
-                return guard.disarm();
+                exchange.served = true;
+                return;
             }
         };
-        if let Some((status, begun)) = &mut begun {
-            let sent = match begun {
+        if let Some((status, sending)) = &mut begun {
+            let sent = match sending {
                 Ok(sending) => self.send(sending).await,
                 Err(gone) => Err(*gone),
             };
             if let Err(gone) = sent {
                 inner.set_gone(gone);
             }
-            inner.response_done(status.as_u16(), self.stream.sent(), sent.is_ok());
+            let status = status.as_u16();
+            // What it has open is closed before anybody hears of the end.
+            drop(begun);
+            inner.response_done(status, self.stream.sent(), sent.is_ok());
         } else {
-            Box::pin(hijack::run(self, &inner, key)).await;
+            Box::pin(hijack::run(self, inner, key)).await;
         }
-        guard.disarm();
+        exchange.served = true;
     }
 
     async fn reply(&mut self, inner: &Inner) -> Result<Reply, Gone> {
@@ -233,8 +246,8 @@ impl Task {
         let sent = self.run(|cx, sender, timer| sending.poll(cx, sender, timer));
         match sent.await? {
             Ok(()) => Ok(()),
-            Err(Fault::Gone(gone)) => Err(gone),
-            Err(_) => {
+            Err(Unsent::Gone(gone)) => Err(gone),
+            Err(Unsent::Broken) => {
                 let timeout = sending.write_timeout(&self.sender);
                 Box::pin(self.break_behind(timeout)).await;
                 Err(Gone::Reset)
@@ -302,17 +315,27 @@ impl Task {
     }
 }
 
-/// The exchange of a task that is dropped on its way hears of it.
-struct Guard<'a>(&'a Arc<Inner>);
+/// The exchange that a task serves: where the task is dropped on its way, or before it has begun,
+/// the exchange hears of it.
+struct Guard {
+    inner: Arc<Inner>,
+    /// It has been served to its end.
+    served: bool,
+}
 
-impl Guard<'_> {
-    fn disarm(self) {
-        std::mem::forget(self);
+impl Guard {
+    fn new(inner: Arc<Inner>) -> Self {
+        Self {
+            inner,
+            served: false,
+        }
     }
 }
 
-impl Drop for Guard<'_> {
+impl Drop for Guard {
     fn drop(&mut self) {
-        self.0.set_gone(Gone::Stopped);
+        if !self.served {
+            self.inner.set_gone(Gone::Stopped);
+        }
     }
 }

@@ -43,9 +43,9 @@ async fn open(
 ) -> Option<(Socket, Ends)> {
     let config = &shared.config;
     if is_announced(&ends, shared) {
-        let header = proxy_protocol::read(&mut socket);
-        let header = within(config.first_byte_timeout, header, shared).await?;
-        let announced = header.inspect_err(|error| {
+        let header = within(config.first_byte_timeout, proxy_protocol::read(&mut socket));
+        let header = unless_draining(header, shared).await?;
+        let announced = header.unwrap_or_else(Err).inspect_err(|error| {
             let peer = ends.peer;
             tell(
                 shared,
@@ -57,46 +57,41 @@ async fn open(
             ends.local = Address::Ip(announced.server);
         }
     }
-    if let Some(tls) = tls {
-        let handshake = async { Ok(socket.encrypt(&tls).await) };
-        let handshake = within(config.tls_handshake_timeout, handshake, shared).await?;
-        let (error, plain) = match handshake {
-            Ok(Ok(encrypted)) => return Some((encrypted, ends)),
-            Ok(Err((error, plain))) => (error, plain),
-            Err(error) => (error, None),
-        };
-        tell(shared, &format!("a TLS handshake failed: {error}"));
-        if let Some(plain) = plain {
-            // The alert must not be overtaken by the close.
-            let lingering = async {
-                linger(plain, shared).await;
-                Ok(())
-            };
-            within(None, lingering, shared).await;
+    let Some(tls) = tls else {
+        return Some((socket, ends));
+    };
+    let handshake = within(config.tls_handshake_timeout, socket.encrypt(&tls));
+    let handshake = unless_draining(handshake, shared).await?;
+    match handshake.unwrap_or_else(|late| Err((late, None))) {
+        Ok(encrypted) => Some((encrypted, ends)),
+        Err((error, told)) => {
+            tell(shared, &format!("a TLS handshake failed: {error}"));
+            if let Some(told) = told {
+                unless_draining(linger(told, shared), shared).await;
+            }
+            None
         }
-        return None;
     }
-    Some((socket, ends))
 }
 
-/// Waits so long for one step; `None`: the server drains, and nothing was asked yet.
-async fn within<T>(
-    limit: Option<Duration>,
-    step: impl Future<Output = io::Result<T>>,
-    shared: &Shared,
-) -> Option<io::Result<T>> {
+/// Waits for one step, as long as something can still come of it; `None`: the server drains, and
+/// nothing was asked yet.
+async fn unless_draining<T>(step: impl Future<Output = T>, shared: &Shared) -> Option<T> {
     let mut draining = shared.draining.subscribe();
-    let step = async {
-        match limit {
-            None => step.await,
-            Some(limit) => tokio::time::timeout(limit, step)
-                .await
-                .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())),
-        }
-    };
     tokio::select! {
         done = step => Some(done),
         _ = draining.wait_for(|draining| *draining) => None,
+    }
+}
+
+/// Waits so long for one step.
+///
+/// # Errors
+/// It took longer.
+async fn within<T>(limit: Option<Duration>, step: impl Future<Output = T>) -> io::Result<T> {
+    match limit {
+        None => Ok(step.await),
+        Some(limit) => Ok(tokio::time::timeout(limit, step).await?),
     }
 }
 

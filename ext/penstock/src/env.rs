@@ -192,14 +192,14 @@ impl<'a> Env<'a> {
         // A name's values come one behind the other.
         let mut fields = headers.iter().peekable();
         while let Some((name, first)) = fields.next() {
+            if is_hidden(name) {
+                continue;
+            }
             let mut joined: Option<Vec<u8>> = None;
             while let Some((_, next)) = fields.next_if(|(next, _)| *next == name) {
                 let value = joined.get_or_insert_with(|| first.as_bytes().to_vec());
                 value.extend_from_slice(separator(name));
                 value.extend_from_slice(next.as_bytes());
-            }
-            if is_hidden(name) {
-                continue;
             }
             let value = joined.as_deref().unwrap_or(first.as_bytes());
             let value = self.ruby.str_from_slice(value);
