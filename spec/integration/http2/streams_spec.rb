@@ -145,7 +145,7 @@ RSpec.describe "HTTP/2 streams" do
 
   it "carry no field of a connection, and a Date" do
     headers = { "connection" => "close", "keep-alive" => "timeout=5", "transfer-encoding" => "identity", "upgrade" => "h2c",
-                "x-name" => "value" }
+                "proxy-connection" => "close", "te" => "gzip", "x-name" => "value" }
     client = connect_http2(serve { [200, headers, ["ok"]] })
     response = client.request("GET", "/")
     expect(response.headers.keys).to contain_exactly("x-name", "content-length", "date")
@@ -158,14 +158,25 @@ RSpec.describe "HTTP/2 streams" do
     expect(client.request("GET", "/").body).to eq("hello")
   end
 
-  it "send early hints" do
+  it "have no length of a body where none may be" do
+    client = connect_http2(serve { [204, { "content-length" => "0" }, []] })
+    response = client.request("GET", "/")
+    expect([response.status, response.rest, response["content-length"]]).to eq([204, "", nil])
+  end
+
+  it "send early hints before the application has answered" do
+    latch = Latch.new
     server = serve(early_hints: true) do |env|
       env["rack.early_hints"].call("link" => "</a.css>; rel=preload")
+      latch.wait
       [200, {}, ["ok"]]
     end
-    response = connect_http2(server).request("GET", "/")
-    expect(response.body).to eq("ok")
+    client = connect_http2(server)
+    response = client.request("GET", "/")
+    client.wait_for("a 103") { response.interim.any? }
     expect(response.interim).to match([[103, a_hash_including("link" => ["</a.css>; rel=preload"])]])
+    latch.open
+    expect([response.body, response.interim.size]).to eq(["ok", 1])
   end
 
   it "answer 101 only where it was asked for" do
