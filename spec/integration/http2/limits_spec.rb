@@ -51,7 +51,7 @@ RSpec.describe "HTTP/2 limits" do
     end
 
     it "is not one that takes a little again and again, however long all of it takes" do
-      server = serve_left_open(write_timeout: 0.5)
+      server = serve_left_open(write_timeout: 1)
       @client = connect_http2(server, settings: { initial_window_size: 0 }, opens_windows: false)
       slow, stuck = Array.new(2) { client.request("GET", "/").tap(&:status).then { |response| [response, streams.pop] } }
       [slow, stuck].each { |_, stream| stream.write("a" * 50_000) }
@@ -198,6 +198,38 @@ RSpec.describe "HTTP/2 limits" do
     expect(other).to be_ended
     client.round_trip
     expect(client.goaway).to be_nil
+  end
+
+  {
+    "http2_max_local_resets: streams whose windows are opened too far" =>
+      [:http2_max_local_resets, :window_update, [(2**31) - 1].pack("N")],
+    "http2_max_pending_resets: streams that are reset before the application can be called" =>
+      [:http2_max_pending_resets, :rst_stream, "\0\0\0\b"]
+  }.each do |name, (setting, type, payload)|
+    it "end a connection at #{name}" do
+      server = serve(setting => 5) { [200, {}, ["ok"]] }
+      client = connect_http2(server).ready
+      head = Http2.block([[":method", "GET"], [":scheme", "http"], [":authority", "example.org"], [":path", "/"]])
+      frames = Array.new(10) do |number|
+        id = (2 * number) + 1
+        [Http2::Frame.new(:headers, Http2::END_HEADERS | Http2::END_STREAM, id, head), Http2::Frame.new(type, 0, id, payload)]
+      end
+      client.raw.write(frames.flatten.map(&:bytes).join)
+      expect(client).to be_ended
+    end
+  end
+
+  # Of each more than the 8 MiB that may come beside it.
+  {
+    "the heads of requests" => [{ headers: { "x-large" => "a" * 50_000 } }, 250, 200],
+    "the bodies of requests" => [{ headers: { "content-length" => "100000" }, body: "a" * 100_000 }, 120, 200],
+    "the bodies of requests that are refused" => [{ headers: { "content-length" => "200000" }, body: "a" * 200_000 }, 60, 413]
+  }.each do |name, (request, count, status)|
+    it "take #{name} for no flood" do
+      client = connect_http2(serve(max_body_bytes: 150_000) { |env| env["rack.input"].read && [200, {}, ["ok"]] }).ready
+      count.times { expect(client.request("POST", "/", **request).status).to eq(status) }
+      expect(client.request("GET", "/").status).to eq(200)
+    end
   end
 
   it "count the frames of a client also while its connection is closing" do
