@@ -93,6 +93,20 @@ RSpec.describe "HTTP/2 streams" do
     expect(client.request("GET", "/short").status).to eq(200)
   end
 
+  it "are broken off at once, also where nothing is on its way any more" do
+    latch = Latch.new
+    server = serve_stream do |stream, _env|
+      stream.write("begun;")
+      latch.wait
+      raise "broken"
+    end
+    response = open_response(server)
+    expect(response.text_until(";")).to eq("begun;")
+    client.round_trip
+    latch.open
+    expect(response.reset_code).to eq(:internal_error)
+  end
+
   it "with a length are cut at it, and end with it" do
     server = serve_stream(headers: { "content-length" => "5" }) do |stream, _env|
       stream.write("12345678")
@@ -150,6 +164,12 @@ RSpec.describe "HTTP/2 streams" do
     response = client.request("GET", "/")
     expect(response.headers.keys).to contain_exactly("x-name", "content-length", "date")
     expect(Time.httpdate(response["date"])).to be_within(5).of(Time.now)
+  end
+
+  it "carry the application's own Date, and the length that it gives behind a HEAD" do
+    headers = { "date" => "Sun, 06 Nov 1994 08:49:37 GMT", "content-length" => "4" }
+    response = connect_http2(serve { [200, headers, []] }).request("HEAD", "/")
+    expect([response.rest, response.headers]).to eq(["", headers.transform_values { |value| [value] }])
   end
 
   it "unpack what the application has chunked itself" do
