@@ -173,13 +173,15 @@ RSpec.describe "Full hijacks on HTTP/2" do
   end
 
   it "end for the application when the response is whole, though it never closes" do
-    server = serve_hijack(keep_alive_timeout: 0.2, linger_timeout: 0.1) do |socket, _env|
-      socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-    end
+    server = serve_hijack(keep_alive_timeout: 0.2, linger_timeout: 0.1)
     client = connect_http2(server)
     response = client.request("GET", "/")
+    socket = sockets.pop
+    # As long as an idle connection may last.
+    expect(connect_http2(server).wait_goaway).to eq(:no_error)
+    socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
     expect(response.body).to eq("ok")
-    expect(sockets.pop.read).to eq("")
+    expect(socket.read).to eq("")
     # Nothing is open that would keep the connection.
     expect(client.wait_goaway).to eq(:no_error)
   end

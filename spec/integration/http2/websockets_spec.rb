@@ -73,7 +73,7 @@ RSpec.describe "WebSockets over HTTP/2" do
 
   it "are accepted in whatever letters the protocol is written, and a length of the 101 says nothing" do
     client = connect_http2(serve_hijack { |env| accept(env, "Content-Length: 0\r\n").sub("Upgrade: websocket", "Upgrade: WebSocket") })
-    response = open_tunnel(client)
+    response = open_tunnel(client, ":protocol": "WebSocket")
     expect([response.status, response["content-length"]]).to eq([200, nil])
     sockets.pop.write("down")
     expect(response.text_until("down")).to eq("down")
@@ -167,6 +167,30 @@ RSpec.describe "WebSockets over HTTP/2" do
     response.write("last", ended: true)
     expect(socket.read).to eq("last")
     expect(client.request("GET", "/ordinary").body).to eq("ordinary")
+  end
+
+  it "end with the application's close, whether or not the client ends its side" do
+    client = connect_http2(serve_hijack { |env| accept(env) })
+    response = open_tunnel(client)
+    response.status
+    sockets.pop.close
+    expect(response.rest).to eq("")
+    expect(response.reset_code).to eq(:no_error)
+  end
+
+  it "deliver what the application wrote before it closed, also to a client that still sends" do
+    client = connect_http2(serve_hijack { |env| accept(env) }, opens_windows: false)
+    response = open_tunnel(client)
+    response.status
+    socket = sockets.pop
+    socket.write("a" * 100_000)
+    client.wait_for("a window's worth") { response.received.bytesize == 65_535 }
+    socket.close
+    response.write("still there?")
+    client.round_trip
+    client.open_window(100_000)
+    client.open_window(100_000, stream: response.id)
+    expect(response.rest.bytesize).to eq(100_000)
   end
 
   it "are given up where the application has closed, and the client takes nothing of what is left" do
