@@ -207,7 +207,7 @@ RSpec.describe "HTTP/2 limits" do
       [:http2_max_pending_resets, :rst_stream, "\0\0\0\b"]
   }.each do |name, (setting, type, payload)|
     it "end a connection at #{name}" do
-      server = serve(setting => 5) { [200, {}, ["ok"]] }
+      server = serve(setting => 5, linger_timeout: 60, linger_total: 60) { [200, {}, ["ok"]] }
       client = connect_http2(server).ready
       head = Http2.block([[":method", "GET"], [":scheme", "http"], [":authority", "example.org"], [":path", "/"]])
       frames = Array.new(10) do |number|
@@ -216,6 +216,8 @@ RSpec.describe "HTTP/2 limits" do
       end
       client.raw.write(frames.flatten.map(&:bytes).join)
       expect(client).to be_ended
+      # Who floods is not listened to until it has ended its side.
+      eventually { server.server.stats[:connections].zero? }
     end
   end
 
