@@ -49,10 +49,11 @@ RSpec.describe "The access log" do
   end
 
   it "has a line for each stream of HTTP/2, whatever becomes of it" do
+    opened = Queue.new
     latch = Latch.new
     server = serve(access_log: true) do |env|
       latch.wait if env["PATH_INFO"] == "/early"
-      next [200, {}, ["ok"]] unless env["PATH_INFO"] == "/hijacked"
+      next [200, {}, env["PATH_INFO"] == "/left" ? ->(stream) { opened << stream } : ["ok"]] unless env["PATH_INFO"] == "/hijacked"
 
       env["rack.hijack"].call.tap { |socket| socket.write("HTTP/1.1 204 No Content\r\n\r\n") }.close
       [-1, {}, []]
@@ -62,7 +63,8 @@ RSpec.describe "The access log" do
     early = client.request("GET", "/early")
     eventually { latch.waiting == 1 }
     early.reset
-    expected = [["/early", "499"], ["/hijacked", "hijacked"], ["/whole", "200"]]
+    client.request("GET", "/left").tap(&:status).reset
+    expected = [%w[/early 499], %w[/hijacked hijacked], %w[/left 499], %w[/whole 200]]
     eventually { expect(server.log.scan(%r{"GET (\S+) HTTP/2\.0" (\w+)}).sort).to eq(expected) }
     latch.open
   end

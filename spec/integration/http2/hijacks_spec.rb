@@ -30,7 +30,8 @@ RSpec.describe "Full hijacks on HTTP/2" do
   end
 
   it "send status and fields, but for those of the connection" do
-    text = "HTTP/1.1 201 Created\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nConnection: close, X-Hop\r\nX-Hop: 1\r\nX-Name: value\r\n\r\n"
+    text = "HTTP/1.1 201 Created\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nConnection: close, X-Hop\r\nX-Hop: 1\r\n" \
+           "Keep-Alive: timeout=5\r\nProxy-Connection: close\r\nUpgrade: h2c\r\nTE: gzip\r\nX-Name: value\r\n\r\n"
     response = connect_http2(serve_hijack(&write_whole(text))).request("GET", "/")
     expect(response.status).to eq(201)
     expect(response.headers.except("date")).to eq("set-cookie" => %w[a=1 b=2], "x-name" => ["value"])

@@ -159,6 +159,21 @@ RSpec.describe "HTTP/2 requests" do
       expect(late.status).to eq(408)
     end
 
+    it "may come slowly, as long as something comes" do
+      client = connect_http2(serve(echo, body_timeout: 1))
+      slow, stuck = Array.new(2) { client.request("POST", "/", headers: { "content-length" => "50000" }, ended: false) }
+      sent = 0
+      # Until the time-out has struck where nothing comes.
+      until stuck.over?
+        slow.write("a")
+        sent += 1
+        client.round_trip
+      end
+      expect(stuck.status).to eq(408)
+      slow.write("a" * (50_000 - sent), ended: true)
+      expect(facts(slow)).to eq([200, "50000", "", 50_000])
+    end
+
     it "break where the client resets the stream in the middle of it" do
       errors = Queue.new
       begun = Latch.new

@@ -107,6 +107,19 @@ RSpec.describe "HTTP/2 streams" do
     expect(response.reset_code).to eq(:internal_error)
   end
 
+  it "are broken off behind all that was written, also where the client reads slowly" do
+    server = serve_stream(send_buffer_bytes: 1_000_000) do |stream, _env|
+      stream.write("a" * 1_000_000)
+      raise "broken"
+    end
+    @client = connect_http2(server, settings: { initial_window_size: 2_000_000 }, receive_buffer: 4096)
+    client.open_window(2_000_000)
+    response = client.request("GET", "/")
+    eventually { server.log.include?("broken") }
+    expect(response.read_bytes(1_000_000).count("a")).to eq(1_000_000)
+    expect(response.reset_code).to eq(:internal_error)
+  end
+
   it "with a length are cut at it, and end with it" do
     server = serve_stream(headers: { "content-length" => "5" }) do |stream, _env|
       stream.write("12345678")
