@@ -58,6 +58,8 @@ fn a_write_that_waits_is_contiguous_and_others_stand_behind_it() {
     );
     assert_eq!(take(&outbox), data("aaaa"));
     assert_eq!(first_woken.count(), 1);
+    // There is room, but not for who comes only now.
+    assert!(write(&outbox, "c").is_some());
     assert!(
         second
             .poll(&mut Context::from_waker(&second_waker))
@@ -143,6 +145,18 @@ fn what_exceeds_the_announced_length_is_dropped_without_a_wait() {
     assert!(length == 4 && matches!(again, Written::All), "told once");
     outbox.finish();
     assert_eq!(take(&outbox), Poll::Ready(Taken::Finished));
+}
+
+#[test]
+fn a_write_that_waits_is_over_when_the_announced_length_is() {
+    let (outbox, _) = outbox(4, SlowConsumer::Block);
+    let mut waiting = write(&outbox, "aaaaaa").unwrap();
+    let (woken, waker) = WakeCounter::with_waker();
+    let mut cx = Context::from_waker(&waker);
+    assert!(waiting.poll(&mut cx).is_pending());
+    assert!(outbox.overflow(false));
+    assert_eq!(woken.count(), 1);
+    assert!(waiting.poll(&mut cx).is_ready());
 }
 
 #[test]

@@ -47,4 +47,25 @@ RSpec.describe "The access log" do
     expect(entry(server, "/early")).to include("status" => 499, "bytes" => 0)
     latch.open
   end
+
+  it "has a line for each stream of HTTP/2, whatever becomes of it" do
+    opened = Queue.new
+    latch = Latch.new
+    server = serve(access_log: true) do |env|
+      latch.wait if env["PATH_INFO"] == "/early"
+      next [200, {}, env["PATH_INFO"] == "/left" ? ->(stream) { opened << stream } : ["ok"]] unless env["PATH_INFO"] == "/hijacked"
+
+      env["rack.hijack"].call.tap { |socket| socket.write("HTTP/1.1 204 No Content\r\n\r\n") }.close
+      [-1, {}, []]
+    end
+    client = connect_http2(server)
+    %w[/whole /hijacked].each { |path| client.request("GET", path).status }
+    early = client.request("GET", "/early")
+    eventually { latch.waiting == 1 }
+    early.reset
+    client.request("GET", "/left").tap(&:status).reset
+    expected = [%w[/early 499], %w[/hijacked hijacked], %w[/left 499], %w[/whole 200]]
+    eventually { expect(server.log.scan(%r{"GET (\S+) HTTP/2\.0" (\w+)}).sort).to eq(expected) }
+    latch.open
+  end
 end

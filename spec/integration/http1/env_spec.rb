@@ -49,6 +49,8 @@ RSpec.describe "env" do
        { "HTTP_X_FORWARDED_PROTO" => "https", "rack.url_scheme" => "https", "HTTPS" => "on", "SERVER_PORT" => "443" }],
     "a scheme from a trusted peer beside a port in Host, which stays" =>
       [with("X-Forwarded-Proto: https", host: "example.org:8443"), { "rack.url_scheme" => "https", "SERVER_PORT" => "8443" }],
+    "a scheme for each of several proxies, of which the first counts" =>
+      [with("X-Forwarded-Proto: https, http"), { "rack.url_scheme" => "https", "HTTPS" => "on" }],
     "the scheme http from a trusted peer" =>
       [with("X-Forwarded-Proto: http"), { "rack.url_scheme" => "http", "HTTPS" => nil, "SERVER_PORT" => "80" }],
     "a scheme that is none" => [with("X-Forwarded-Proto: gopher"), { "rack.url_scheme" => "http", "HTTPS" => nil }]

@@ -82,4 +82,22 @@ RSpec.describe "HTTP/2 at the server's end" do
     expect(client.request("GET", "/").rest.bytesize).to eq(3_000_000)
     expect(client).to be_ended
   end
+
+  it "waits no longer than linger_timeout for a client, but for as long as one takes that reads slowly" do
+    finished = Queue.new
+    server = serve(max_requests_per_connection: 20, linger_timeout: 0.2) do |env|
+      env["rack.response_finished"] << ->(*) { finished << true }
+      [200, {}, ["a" * 60_000]]
+    end
+    slow = connect_http2(server, settings: { initial_window_size: 2_000_000 }, receive_buffer: 4096)
+    slow.open_window(2_000_000)
+    responses = Array.new(20) { slow.request("GET", "/") }
+    # Of all that they have left nothing waits for the application any more.
+    20.times { finished.pop }
+    holding = connect_http2(server, pongs: false)
+    20.times { holding.request("GET", "/").body }
+    expect(holding).to be_ended
+    expect(responses.map { |response| response.rest.bytesize }).to all(eq(60_000))
+    expect(slow).to be_ended
+  end
 end

@@ -3,8 +3,9 @@
 require "spec_helper"
 require "support/http2/streaming"
 
-# Robustness, lines 10 and 11: what clients send in masses to make a server work or remember. It ends in a GOAWAY or in a
-# connection that is closed, the server's memory stays as it was, and the next client is served.
+# Robustness, lines 10 to 12: what clients send in masses to make a server work or remember. It ends in a GOAWAY or in a
+# connection that is closed, or, where the client only takes nothing, in streams that are reset. The server's memory stays as it
+# was, and the next client is served.
 RSpec.describe "HTTP/2 floods" do
   get = [[":method", "GET"], [":scheme", "http"], [":authority", "example.org"], [":path", "/"]]
   head = Http2.block(get)
@@ -36,10 +37,13 @@ RSpec.describe "HTTP/2 floods" do
   end
 
   # A server in a process of its own, whose memory no other example moves.
-  def start
+  def start(*settings)
     # What a client still sends behind a GOAWAY is read, and dropped, for a while.
-    settings = File.join(temporary_folder, "settings.rb").tap { |path| File.write(path, "linger_total 0.1") }
-    server = spawn_server('run ->(env) { env["rack.input"].read && [200, {}, ["ok"]] }', args: ["-C", settings])
+    settings = File.join(temporary_folder, "settings.rb").tap { |path| File.write(path, ["linger_total 0.1", *settings].join("\n")) }
+    server = spawn_server(<<~RUBY, args: ["-C", settings])
+      bodies = Hash.new(["ok"]).merge("/large" => ["a" * 20_000])
+      run ->(env) { env["rack.input"].read && [200, {}, bodies[env["PATH_INFO"]]] }
+    RUBY
     20.times { expect(connect_http2(server).request("GET", "/").body).to eq("ok") }
     [server, resident_bytes(server.pid)]
   end
@@ -72,6 +76,32 @@ RSpec.describe "HTTP/2 floods" do
       raw = connect_http2(server).ready.raw.write(first.call)
       expect(flood(raw, limit, &again)).to be < limit
       raw.read_to_eof
+      expect(connect_http2(server).request("GET", "/").body).to eq("ok")
+      expect(resident_bytes(server.pid) - before).to be < 8 * 1024 * 1024
+    end
+  end
+
+  # Sends a hundred requests whose responses are reset.
+  def stall(client)
+    responses = Array.new(100) { client.request("GET", "/large") }
+    expect(responses.map(&:reset_code)).to all(eq(:cancel))
+  end
+
+  # What the client opens its connection with; each of these requests has a response that waits for a window.
+  {
+    "windows of 0" => { settings: { initial_window_size: 0 } },
+    "the connection's window starved" => { settings: { initial_window_size: 1_000_000 }, opens_windows: false }
+  }.each do |name, options|
+    it "of requests with #{name} end by the write time-out, and leave no memory behind", limit: 120 do
+      server, = start("write_timeout 0.1")
+      client = connect_http2(server, **options)
+      # What the connection's window has room for is sent.
+      client.request("GET", "/large").then { |response| client.wait_for("its end") { response.over? } } until client.fault
+      # What so many responses at once need is taken at first, and stays.
+      15.times { stall(client) }
+      before = resident_bytes(server.pid)
+      25.times { stall(client) }
+      expect(client.request("HEAD", "/").status).to eq(200)
       expect(connect_http2(server).request("GET", "/").body).to eq("ok")
       expect(resident_bytes(server.pid) - before).to be < 8 * 1024 * 1024
     end

@@ -30,7 +30,8 @@ RSpec.describe "Full hijacks on HTTP/2" do
   end
 
   it "send status and fields, but for those of the connection" do
-    text = "HTTP/1.1 201 Created\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nConnection: close, X-Hop\r\nX-Hop: 1\r\nX-Name: value\r\n\r\n"
+    text = "HTTP/1.1 201 Created\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nConnection: close, X-Hop\r\nX-Hop: 1\r\n" \
+           "Keep-Alive: timeout=5\r\nProxy-Connection: close\r\nUpgrade: h2c\r\nTE: gzip\r\nX-Name: value\r\n\r\n"
     response = connect_http2(serve_hijack(&write_whole(text))).request("GET", "/")
     expect(response.status).to eq(201)
     expect(response.headers.except("date")).to eq("set-cookie" => %w[a=1 b=2], "x-name" => ["value"])
@@ -58,11 +59,28 @@ RSpec.describe "Full hijacks on HTTP/2" do
     "a length, and more than that" => ["Content-Length: 5\r\n\r\nhello, world", "hello"],
     "a length of 0" => ["Content-Length: 0\r\n\r\n", ""],
     "chunks" => ["Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", "hello"],
+    "chunks, whatever a length says" => ["Content-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", "hello"],
     "the end of the connection" => ["\r\nhello", "hello"]
   }.each do |name, (text, body)|
     it "end the body by #{name}" do
       response = connect_http2(serve_hijack(&write_whole("HTTP/1.1 200 OK\r\n#{text}"))).request("GET", "/")
       expect([response.status, response.rest]).to eq([200, body])
+      expect(response["content-length"]).to be_nil.or eq(body.bytesize.to_s)
+    end
+  end
+
+  { "a length" => "Content-Length: 6\r\n", "the end of the connection" => "" }.each do |name, field|
+    it "send what is written at once, also where the body ends by #{name}" do
+      client = connect_http2(serve_hijack)
+      response = client.request("GET", "/")
+      socket = sockets.pop
+      socket.write("HTTP/1.1 200 OK\r\n#{field}\r\n")
+      socket.write("one")
+      expect(response.text_until("one")).to eq("one")
+      socket.write("two")
+      expect(response.text_until("two")).to eq("two")
+      socket.close
+      expect(response.rest).to eq("")
     end
   end
 
@@ -92,18 +110,26 @@ RSpec.describe "Full hijacks on HTTP/2" do
     end
   end
 
-  it "are answered 502 where the head is too large" do
-    server = serve_hijack(max_header_bytes: 1000) { |socket, _env| socket.write("HTTP/1.1 200 OK\r\nA: #{"a" * 2000}") }
-    expect(connect_http2(server).request("GET", "/").status).to eq(502)
+  { "has no end" => "", "is whole" => "\r\n\r\n" }.each do |name, ending|
+    it "are answered 502 where the head is too large, and #{name}" do
+      server = serve_hijack(max_header_bytes: 1000) { |socket, _env| socket.write("HTTP/1.1 200 OK\r\nA: #{"a" * 2000}#{ending}") }
+      expect(connect_http2(server).request("GET", "/").status).to eq(502)
+    end
   end
 
-  %w[HEAD GET].each do |method|
+  { "HEAD" => 200, "GET" => 304 }.each do |method, status|
     it "have no body where none may be: #{method}" do
-      status = method == "HEAD" ? 200 : 304
       client = connect_http2(serve_hijack(&write_whole("HTTP/1.1 #{status} OK\r\nContent-Length: 5\r\n\r\n")))
       response = client.request(method, "/")
       expect([response.status, response["content-length"], response.rest]).to eq([status, "5", ""])
     end
+  end
+
+  it "end with the head where no body may be, though the application never closes" do
+    client = connect_http2(serve_hijack { |socket, _env| socket.write("HTTP/1.1 204 No Content\r\n\r\n") })
+    response = client.request("GET", "/")
+    expect([response.status, response.rest]).to eq([204, ""])
+    expect(sockets.pop.read).to eq("")
   end
 
   it "pass interim responses on" do
@@ -148,15 +174,26 @@ RSpec.describe "Full hijacks on HTTP/2" do
   end
 
   it "end for the application when the response is whole, though it never closes" do
-    server = serve_hijack(keep_alive_timeout: 0.2, linger_timeout: 0.1) do |socket, _env|
-      socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-    end
+    server = serve_hijack(keep_alive_timeout: 0.2, linger_timeout: 0.1)
     client = connect_http2(server)
     response = client.request("GET", "/")
+    socket = sockets.pop
+    # As long as an idle connection may last.
+    expect(connect_http2(server).wait_goaway).to eq(:no_error)
+    socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
     expect(response.body).to eq("ok")
-    expect(sockets.pop.read).to eq("")
+    expect(socket.read).to eq("")
     # Nothing is open that would keep the connection.
     expect(client.wait_goaway).to eq(:no_error)
+  end
+
+  it "drop what the application writes behind the whole response, without an error" do
+    client = connect_http2(serve_hijack { |socket, _env| socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") })
+    expect(client.request("GET", "/").body).to eq("ok")
+    socket = sockets.pop
+    expect(socket.read).to eq("")
+    expect(socket.write("more")).to eq(4)
+    expect(client.request("GET", "/ordinary").body).to eq("ordinary")
   end
 
   it "leave nothing behind" do

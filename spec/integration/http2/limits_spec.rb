@@ -50,6 +50,21 @@ RSpec.describe "HTTP/2 limits" do
       eventually { server.server.stats[:connections].zero? }
     end
 
+    it "is not one that takes a little again and again, however long all of it takes" do
+      server = serve_left_open(write_timeout: 1)
+      @client = connect_http2(server, settings: { initial_window_size: 0 }, opens_windows: false)
+      slow, stuck = Array.new(2) { client.request("GET", "/").tap(&:status).then { |response| [response, streams.pop] } }
+      [slow, stuck].each { |_, stream| stream.write("a" * 50_000) }
+      # Until the time-out has struck where nothing is taken.
+      until stuck.first.over?
+        client.open_window(1, stream: slow.first.id)
+        client.round_trip
+      end
+      expect(stuck.first.reset_code).to eq(:cancel)
+      client.open_window(50_000, stream: slow.first.id)
+      expect(slow.first.read_bytes(50_000).bytesize).to eq(50_000)
+    end
+
     it "is held to the time-out that a stream has of its own" do
       server = serve_left_open(write_timeout: 60)
       @client = connect_http2(server, settings: { initial_window_size: 0 })
@@ -177,6 +192,48 @@ RSpec.describe "HTTP/2 limits" do
     end
   end
 
+  it "give a client that is silent all the time of http2_ping_timeout" do
+    patient, hasty = [60, 0.2].map { |timeout| serve_left_open(http2_ping_interval: 0.2, http2_ping_timeout: timeout) }
+    @client, other = [patient, hasty].map { |server| connect_http2(server, pongs: false).tap { |each| each.request("GET", "/").status } }
+    expect(other).to be_ended
+    client.round_trip
+    expect(client.goaway).to be_nil
+  end
+
+  {
+    "http2_max_local_resets: streams whose windows are opened too far" =>
+      [:http2_max_local_resets, :window_update, [(2**31) - 1].pack("N")],
+    "http2_max_pending_resets: streams that are reset before the application can be called" =>
+      [:http2_max_pending_resets, :rst_stream, "\0\0\0\b"]
+  }.each do |name, (setting, type, payload)|
+    it "end a connection at #{name}" do
+      server = serve(setting => 5, linger_timeout: 60, linger_total: 60) { [200, {}, ["ok"]] }
+      client = connect_http2(server).ready
+      head = Http2.block([[":method", "GET"], [":scheme", "http"], [":authority", "example.org"], [":path", "/"]])
+      frames = Array.new(10) do |number|
+        id = (2 * number) + 1
+        [Http2::Frame.new(:headers, Http2::END_HEADERS | Http2::END_STREAM, id, head), Http2::Frame.new(type, 0, id, payload)]
+      end
+      client.raw.write(frames.flatten.map(&:bytes).join)
+      expect(client).to be_ended
+      # Who floods is not listened to until it has ended its side.
+      eventually { server.server.stats[:connections].zero? }
+    end
+  end
+
+  # Of each more than the 8 MiB that may come beside it.
+  {
+    "the heads of requests" => [{ headers: { "x-large" => "a" * 50_000 } }, 250, 200],
+    "the bodies of requests" => [{ headers: { "content-length" => "100000" }, body: "a" * 100_000 }, 120, 200],
+    "the bodies of requests that are refused" => [{ headers: { "content-length" => "200000" }, body: "a" * 200_000 }, 60, 413]
+  }.each do |name, (request, count, status)|
+    it "take #{name} for no flood" do
+      client = connect_http2(serve(max_body_bytes: 150_000) { |env| env["rack.input"].read && [200, {}, ["ok"]] }).ready
+      count.times { expect(client.request("POST", "/", **request).status).to eq(status) }
+      expect(client.request("GET", "/").status).to eq(200)
+    end
+  end
+
   it "count the frames of a client also while its connection is closing" do
     server = serve_left_open(max_requests_per_connection: 2)
     @client = connect_http2(server, pongs: false)
@@ -204,10 +261,13 @@ RSpec.describe "HTTP/2 limits" do
   end
 
   it "are told to the client" do
-    settings = { http2_max_streams: 7, http2_stream_window: 70_000, http2_connection_window: 200_000 }
+    settings = { http2_max_streams: 7, http2_stream_window: 70_000, http2_connection_window: 200_000,
+                 max_header_bytes: 10_000, max_header_fields: 50 }
     client = connect_http2(serve(**settings) { [200, {}, []] }).ready
     expect(client.settings).to include(Http2::SETTINGS[:max_concurrent_streams] => 7, Http2::SETTINGS[:initial_window_size] => 70_000,
-                                       Http2::SETTINGS[:enable_connect_protocol] => 1)
+                                       Http2::SETTINGS[:enable_connect_protocol] => 1,
+                                       # RFC 9113 section 6.5.2 counts 32 bytes more for each field.
+                                       Http2::SETTINGS[:max_header_list_size] => 10_000 + (50 * 32))
     client.round_trip
     expect(client.window).to eq(200_000)
   end

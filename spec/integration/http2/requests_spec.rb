@@ -44,8 +44,8 @@ RSpec.describe "HTTP/2 requests" do
   it "have HTTP_VERSION as MessageBus wants it, or none with Rack 3.0" do
     server = serve(show("HTTP_VERSION"))
     expected = Rack.release.start_with?("3.0.") ? "nil" : '"HTTP/1.1"'
-    expect(connect_http2(server).request("GET", "/").body).to eq("HTTP_VERSION=#{expected}")
-    expect(get(server, "/").body).to eq('HTTP_VERSION="HTTP/1.1"')
+    expect(connect_http2(server).request("GET", "/", headers: { "version" => "9" }).body).to eq("HTTP_VERSION=#{expected}")
+    expect(get(server, "/", "version" => "9").body).to eq('HTTP_VERSION="HTTP/1.1"')
   end
 
   it "take Host where there is no :authority, and not where there is one" do
@@ -53,6 +53,12 @@ RSpec.describe "HTTP/2 requests" do
     hosts = [{ ":authority" => "a.example:8080", "host" => "b.example" }, { ":authority" => nil, "host" => "b.example" }]
     expect(hosts.map { |headers| client.request("GET", "/", headers: headers).body })
       .to eq(%w[HTTP_HOST="a.example:8080" HTTP_HOST="b.example"])
+  end
+
+  it "may be for no resource at all: OPTIONS *" do
+    client = connect_http2(serve(show("REQUEST_METHOD", "PATH_INFO", "REQUEST_URI")))
+    response = client.request("OPTIONS", "*")
+    expect([response.status, response.body]).to eq([200, %(REQUEST_METHOD="OPTIONS"\nPATH_INFO="*"\nREQUEST_URI="*")])
   end
 
   it "have their cookie crumbs joined, and other repeated fields too" do
@@ -117,7 +123,7 @@ RSpec.describe "HTTP/2 requests" do
     it "give their trailers to the application" do
       server = serve { |env| env["rack.input"].read && [200, {}, [env["penstock.trailers"].inspect]] }
       stream = connect_http2(server).request("POST", "/", body: "abc", ended: false)
-      stream.send_head([%w[x-sum 7], %w[content-length 9]])
+      stream.send_head([%w[x-sum 7], %w[content-length 9], %w[host a.example], %w[authorization Basic], %w[cookie a=1]])
       expect(stream.body).to eq({ "x-sum" => "7" }.inspect)
     end
 
@@ -151,6 +157,21 @@ RSpec.describe "HTTP/2 requests" do
       expect(stream.status).to eq(408)
       late = client.request("POST", "/", body: "a", ended: false)
       expect(late.status).to eq(408)
+    end
+
+    it "may come slowly, as long as something comes" do
+      client = connect_http2(serve(echo, body_timeout: 1))
+      slow, stuck = Array.new(2) { client.request("POST", "/", headers: { "content-length" => "50000" }, ended: false) }
+      sent = 0
+      # Until the time-out has struck where nothing comes.
+      until stuck.over?
+        slow.write("a")
+        sent += 1
+        client.round_trip
+      end
+      expect(stuck.status).to eq(408)
+      slow.write("a" * (50_000 - sent), ended: true)
+      expect(facts(slow)).to eq([200, "50000", "", 50_000])
     end
 
     it "break where the client resets the stream in the middle of it" do

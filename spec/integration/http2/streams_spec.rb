@@ -93,6 +93,33 @@ RSpec.describe "HTTP/2 streams" do
     expect(client.request("GET", "/short").status).to eq(200)
   end
 
+  it "are broken off at once, also where nothing is on its way any more" do
+    latch = Latch.new
+    server = serve_stream do |stream, _env|
+      stream.write("begun;")
+      latch.wait
+      raise "broken"
+    end
+    response = open_response(server)
+    expect(response.text_until(";")).to eq("begun;")
+    client.round_trip
+    latch.open
+    expect(response.reset_code).to eq(:internal_error)
+  end
+
+  it "are broken off behind all that was written, also where the client reads slowly" do
+    server = serve_stream(send_buffer_bytes: 1_000_000) do |stream, _env|
+      stream.write("a" * 1_000_000)
+      raise "broken"
+    end
+    @client = connect_http2(server, settings: { initial_window_size: 2_000_000 }, receive_buffer: 4096)
+    client.open_window(2_000_000)
+    response = client.request("GET", "/")
+    eventually { server.log.include?("broken") }
+    expect(response.read_bytes(1_000_000).count("a")).to eq(1_000_000)
+    expect(response.reset_code).to eq(:internal_error)
+  end
+
   it "with a length are cut at it, and end with it" do
     server = serve_stream(headers: { "content-length" => "5" }) do |stream, _env|
       stream.write("12345678")
@@ -145,11 +172,17 @@ RSpec.describe "HTTP/2 streams" do
 
   it "carry no field of a connection, and a Date" do
     headers = { "connection" => "close", "keep-alive" => "timeout=5", "transfer-encoding" => "identity", "upgrade" => "h2c",
-                "x-name" => "value" }
+                "proxy-connection" => "close", "te" => "gzip", "x-name" => "value" }
     client = connect_http2(serve { [200, headers, ["ok"]] })
     response = client.request("GET", "/")
     expect(response.headers.keys).to contain_exactly("x-name", "content-length", "date")
     expect(Time.httpdate(response["date"])).to be_within(5).of(Time.now)
+  end
+
+  it "carry the application's own Date, and the length that it gives behind a HEAD" do
+    headers = { "date" => "Sun, 06 Nov 1994 08:49:37 GMT", "content-length" => "4" }
+    response = connect_http2(serve { [200, headers, []] }).request("HEAD", "/")
+    expect([response.rest, response.headers]).to eq(["", headers.transform_values { |value| [value] }])
   end
 
   it "unpack what the application has chunked itself" do
@@ -158,14 +191,25 @@ RSpec.describe "HTTP/2 streams" do
     expect(client.request("GET", "/").body).to eq("hello")
   end
 
-  it "send early hints" do
+  it "have no length of a body where none may be" do
+    client = connect_http2(serve { [204, { "content-length" => "0" }, []] })
+    response = client.request("GET", "/")
+    expect([response.status, response.rest, response["content-length"]]).to eq([204, "", nil])
+  end
+
+  it "send early hints before the application has answered" do
+    latch = Latch.new
     server = serve(early_hints: true) do |env|
       env["rack.early_hints"].call("link" => "</a.css>; rel=preload")
+      latch.wait
       [200, {}, ["ok"]]
     end
-    response = connect_http2(server).request("GET", "/")
-    expect(response.body).to eq("ok")
+    client = connect_http2(server)
+    response = client.request("GET", "/")
+    client.wait_for("a 103") { response.interim.any? }
     expect(response.interim).to match([[103, a_hash_including("link" => ["</a.css>; rel=preload"])]])
+    latch.open
+    expect([response.body, response.interim.size]).to eq(["ok", 1])
   end
 
   it "answer 101 only where it was asked for" do

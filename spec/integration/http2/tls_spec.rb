@@ -43,6 +43,34 @@ RSpec.describe "HTTP/2 over TLS" do
     expect(client.raw).to be_eof
   end
 
+  it "breaks off without close_notify what has not ended at the deadline" do
+    opened = Queue.new
+    server = serve { [200, {}, ->(stream) { opened << stream }] }
+    client = connect_http2(server)
+    client.request("GET", "/").status
+    opened.pop
+    server.stop(timeout: 0.1)
+    expect(client).to be_ended
+    expect(client.raw).not_to be_eof(0)
+  end
+
+  describe "with a client that says nothing behind the handshake" do
+    it "ends after first_byte_timeout" do
+      client = connect(serve(first_byte_timeout: 0.2) { [200, {}, []] }, alpn_protocols: %w[h2])
+      expect { client.read_to_eof }.not_to raise_error
+    end
+
+    it "does not hold the server up" do
+      server = serve(first_byte_timeout: nil) { [200, {}, []] }
+      client = connect(server, alpn_protocols: %w[h2])
+      # The first frame of the server's side.
+      client.read_bytes(9)
+      stopping = Thread.new { server.stop(timeout: 60) }
+      client.read_to_eof
+      expect(stopping.join(10)).to be(stopping)
+    end
+  end
+
   it "serves curl" do
     server = serve { |env| [200, {}, [env["SERVER_PROTOCOL"]]] }
     command = ["curl", "--silent", "--max-time", "5", "--http2", "--cacert", certificates.authority.cert_path,

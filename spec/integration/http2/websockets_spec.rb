@@ -32,14 +32,25 @@ RSpec.describe "WebSockets over HTTP/2" do
 
   it "reach the application as the upgrade of HTTP/1.1" do
     keys = %w[REQUEST_METHOD PATH_INFO HTTP_UPGRADE HTTP_CONNECTION HTTP_SEC_WEBSOCKET_VERSION HTTP_HOST SERVER_PROTOCOL rack.protocol
-              HTTP_TRANSFER_ENCODING HTTP_SEC_WEBSOCKET_PROTOCOL]
+              HTTP_TRANSFER_ENCODING HTTP_SEC_WEBSOCKET_PROTOCOL HTTP_ORIGIN]
     envs = Queue.new
     client = connect_http2(serve { |env| envs.push(env) && [200, {}, ["no"]] })
-    expect(open_tunnel(client, "sec-websocket-protocol": "chat").body).to eq("no")
+    expect(open_tunnel(client, "sec-websocket-protocol": "chat", origin: "http://a.example").body).to eq("no")
     env = envs.pop
-    expect(env.values_at(*keys)).to eq(["GET", "/chat", "websocket", "Upgrade", "13", "example.org", "HTTP/2", ["websocket"], nil, "chat"])
+    expect(env.values_at(*keys))
+      .to eq(["GET", "/chat", "websocket", "Upgrade", "13", "example.org", "HTTP/2", ["websocket"], nil, "chat", "http://a.example"])
     expect(env["HTTP_SEC_WEBSOCKET_KEY"].unpack1("m").bytesize).to eq(16)
     expect(env["rack.input"].read).to eq("")
+  end
+
+  it "have the version that the client names, else 13, and never a key of the client's" do
+    envs = Queue.new
+    client = connect_http2(serve { |env| envs.push(env) && [200, {}, ["no"]] })
+    given = { "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==" }
+    [{ "sec-websocket-version": "8" }, { "sec-websocket-version": nil }].each { |version| open_tunnel(client, **given, **version).body }
+    seen = Array.new(2) { envs.pop }
+    expect(seen.map { |env| env["HTTP_SEC_WEBSOCKET_VERSION"] }).to eq(%w[8 13])
+    expect(seen.map { |env| env["HTTP_SEC_WEBSOCKET_KEY"] }).not_to include(given.values.first)
   end
 
   it "are accepted by a hijacking application's 101, and carry bytes both ways until both have ended" do
@@ -58,6 +69,14 @@ RSpec.describe "WebSockets over HTTP/2" do
     socket.close
     expect(response.rest).to eq("last")
     expect(client.request("GET", "/ordinary").body).to eq("ordinary")
+  end
+
+  it "are accepted in whatever letters the protocol is written, and a length of the 101 says nothing" do
+    client = connect_http2(serve_hijack { |env| accept(env, "Content-Length: 0\r\n").sub("Upgrade: websocket", "Upgrade: WebSocket") })
+    response = open_tunnel(client, ":protocol": "WebSocket")
+    expect([response.status, response["content-length"]]).to eq([200, nil])
+    sockets.pop.write("down")
+    expect(response.text_until("down")).to eq("down")
   end
 
   {
@@ -138,16 +157,40 @@ RSpec.describe "WebSockets over HTTP/2" do
     expect(socket.read).to eq("")
   end
 
-  it "are freed once an application that only ends its writing has heard the client's end" do
+  it "are freed once an application that only ends its writing has heard the client to its end" do
     client = connect_http2(serve_hijack { |env| accept(env) })
     response = open_tunnel(client)
     response.status
     socket = sockets.pop
     socket.close_write
     expect(response.rest).to eq("")
-    response.close_write
-    expect(socket.read).to eq("")
+    response.write("last", ended: true)
+    expect(socket.read).to eq("last")
     expect(client.request("GET", "/ordinary").body).to eq("ordinary")
+  end
+
+  it "end with the application's close, whether or not the client ends its side" do
+    client = connect_http2(serve_hijack { |env| accept(env) })
+    response = open_tunnel(client)
+    response.status
+    sockets.pop.close
+    expect(response.rest).to eq("")
+    expect(response.reset_code).to eq(:no_error)
+  end
+
+  it "deliver what the application wrote before it closed, also to a client that still sends" do
+    client = connect_http2(serve_hijack { |env| accept(env) }, opens_windows: false)
+    response = open_tunnel(client)
+    response.status
+    socket = sockets.pop
+    socket.write("a" * 100_000)
+    client.wait_for("a window's worth") { response.received.bytesize == 65_535 }
+    socket.close
+    response.write("still there?")
+    client.round_trip
+    client.open_window(100_000)
+    client.open_window(100_000, stream: response.id)
+    expect(response.rest.bytesize).to eq(100_000)
   end
 
   it "are given up where the application has closed, and the client takes nothing of what is left" do
@@ -174,15 +217,30 @@ RSpec.describe "WebSockets over HTTP/2" do
         rescue EOFError
           stream.close
         end
-        [status, { "rack.protocol" => "websocket" }, body]
+        [status, { "rack.protocol" => "websocket", "sec-websocket-accept" => "of HTTP/1.1" }, body]
       end
       response = open_tunnel(connect_http2(server))
-      expect([response.status, response["content-length"], response["upgrade"]]).to eq([200, nil, nil])
+      expect([response.status, response.headers.keys]).to eq([200, %w[date]])
       response.write("up")
       expect(response.text_until("UP")).to eq("UP")
       response.close_write
       expect(response.rest).to eq("")
     end
+  end
+
+  it "have none of the limits of a request's body", rack: ">= 3.0" do
+    server = serve(max_body_bytes: 10, body_timeout: 0.2) do |env|
+      next [200, {}, [env["rack.input"].read]] if env["REQUEST_METHOD"] == "POST"
+
+      [200, { "rack.protocol" => "websocket" }, ->(stream) { stream.write(stream.read(20)) && stream.close }]
+    end
+    client = connect_http2(server)
+    response = open_tunnel(client)
+    expect(response.status).to eq(200)
+    # Silent for as long as a body may not be.
+    expect(client.request("POST", "/", body: "a", ended: false).status).to eq(408)
+    response.write("a" * 20)
+    expect(response.rest).to eq("a" * 20)
   end
 
   it "are not there where they are switched off" do

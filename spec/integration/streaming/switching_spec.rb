@@ -31,8 +31,10 @@ RSpec.describe "Switching protocols" do
   end
 
   it "leaves the body of the request to rack.input, and what comes behind the 101 to the stream" do
-    ["Content-Length: 5\r\n\r\nhello", "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"].each do |body|
-      server = serve_stream("a body with call", status: 101, headers: { "upgrade" => "chat" }) do |stream, env|
+    accepted = [[101, { "upgrade" => "chat" }], [200, { "rack.protocol" => "chat" }]]
+    bodies = ["Content-Length: 5\r\n\r\nhello", "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"]
+    accepted.product(bodies).each do |(status, headers), body|
+      server = serve_stream("a body with call", status: status, headers: headers) do |stream, env|
         notes << env["rack.input"].read << stream.read
         stream.close
       end

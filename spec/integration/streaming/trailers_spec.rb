@@ -55,7 +55,8 @@ RSpec.describe "Trailers of a response" do
 
   it "have an element for each line and each value, and none that frames or routes" do
     server = serve do |env|
-      env["penstock.stream"].trailers = { "x-list" => %w[1 2], "X-Lines" => "3\n4", "content-length" => "9", "x-bad" => "a\rb" }
+      framing = { "content-length" => "9", "content-type" => "text/plain", "host" => "a.example", "trailer" => "x-list" }
+      env["penstock.stream"].trailers = { "x-list" => %w[1 2], "X-Lines" => "3\n4", "x-bad" => "a\rb", **framing }
       [200, {}, ["body"]]
     end
     expect(connect_http2(server).request("GET", "/").tap(&:body).trailers).to eq("x-list" => %w[1 2], "x-lines" => %w[3 4])

@@ -22,6 +22,14 @@ RSpec.describe "TLS handshakes" do
     connect(server, **tls).socket.ssl.peer_cert.subject.to_a.assoc("CN")[1]
   end
 
+  # A client of TLS 1.3 has shaken hands before it is judged.
+  def lets_in?(server, **tls)
+    hello(server, **tls)
+    true
+  rescue TlsSocket::Refused, SystemCallError, RawClient::Truncated
+    false
+  end
+
   { "1.2" => "TLSv1.2", "1.3" => "TLSv1.3" }.each do |version, name|
     it "speaks TLS #{version}" do
       number = OpenSSL::SSL.const_get("TLS#{version.tr(".", "_")}_VERSION")
@@ -81,6 +89,12 @@ RSpec.describe "TLS handshakes" do
     expect(shown(server)).to eq("server")
   end
 
+  it "shows the first of several certificates that are for the host" do
+    names = %w[wide exact]
+    others = [["DNS:*.app.example"], ["DNS:one.app.example"]].zip(names).map { |hosts, name| certificates.issue(name, names: hosts) }
+    expect([others, others.reverse].map { |given| shown(serve_tls(identity, *given), name: "one.app.example") }).to eq(names)
+  end
+
   it "resumes sessions by tickets, also behind a reload" do
     server = serve_tls
     { max_version: OpenSSL::SSL::TLS1_2_VERSION }.then do |tls|
@@ -102,14 +116,6 @@ RSpec.describe "TLS handshakes" do
       hello(server, **tls).body.split("|", -1)
     end
 
-    # A client of TLS 1.3 has shaken hands before it is judged.
-    def refuses?(server, **tls)
-      hello(server, **tls)
-      false
-    rescue TlsSocket::Refused, SystemCallError, RawClient::Truncated
-      true
-    end
-
     def serve_asking(verify)
       serve_tls(clients: { verify: verify, ca: ca }) do |env|
         keys = %w[SSL_CLIENT_VERIFY SSL_CLIENT_S_DN SSL_CLIENT_CERT]
@@ -124,10 +130,16 @@ RSpec.describe "TLS handshakes" do
       end
     end
 
+    it "says who the client is, and not who has signed its certificate" do
+      server = serve_asking("require")
+      expect(asked(server, **as(member), extra_chain_cert: [certificates.authority.certificate]))
+        .to eq(["SUCCESS", "CN=member,O=Penstock specs", member.certificate.to_pem])
+    end
+
     it "lets in a client without one where that is optional, and not where it is required" do
       expect(asked(serve_asking("optional"))).to eq(["NONE", "", ""])
       server = serve_asking("require")
-      expect(refuses?(server)).to be(true)
+      expect(lets_in?(server)).to be(false)
       expect(server.server.stats[:requests]).to eq(0)
     end
 
@@ -142,7 +154,7 @@ RSpec.describe "TLS handshakes" do
     it "lets in nobody whom another authority has signed" do
       %w[require optional].each do |verify|
         server = serve_asking(verify)
-        expect(refuses?(server, **as(stranger))).to be(true)
+        expect(lets_in?(server, **as(stranger))).to be(false)
         expect(server.server.stats[:requests]).to eq(0)
       end
     end
@@ -159,7 +171,7 @@ RSpec.describe "TLS handshakes" do
         resume = { max_version: version, session: sessions.last }
         expect(connect(open, **resume).socket.ssl).to be_session_reused
         before = server.server.stats[:requests]
-        expect(refuses?(closed, **resume)).to be(true)
+        expect(lets_in?(closed, **resume)).to be(false)
         expect(server.server.stats[:requests]).to eq(before)
       end
     end
@@ -183,6 +195,17 @@ RSpec.describe "TLS handshakes" do
       expect(client.write(request_bytes("GET", "/")).read_response.body).to eq("ok")
     end
 
+    it "reads the authorities for clients too" do
+      ours, theirs = Array.new(2) { Certificates.new(temporary_folder) }
+      authorities = File.join(temporary_folder, "authorities.pem").tap { |path| FileUtils.cp(ours.authority.cert_path, path) }
+      server = serve_tls(clients: { verify: "require", ca: authorities })
+      clients = [ours, theirs].map { |each| each.issue("client").then { |client| { cert: client.certificate, key: client.key } } }
+      expect(clients.map { |client| lets_in?(server, **client) }).to eq([true, false])
+      FileUtils.cp(theirs.authority.cert_path, authorities)
+      server.server.reload_certificates
+      expect(clients.map { |client| lets_in?(server, **client) }).to eq([false, true])
+    end
+
     it "keeps those in force where the new one cannot be used, and says which and why" do
       server = serve_tls
       File.write(identity.cert_path, "no certificate")
@@ -190,6 +213,18 @@ RSpec.describe "TLS handshakes" do
       expect { server.server.reload_certificates }
         .to raise_error(Penstock::ConfigurationError, "the certificate #{identity.cert_path} cannot be used: #{reason}")
       expect(shown(server)).to eq("server")
+    end
+
+    it "reads those of all places, also where one of them keeps its own" do
+      other = certificates.issue("other")
+      server = serve(bind: [identity, other].map { |each| certificates.bind(each) }) { [200, {}, ["ok"]] }
+      first, second = server.urls
+      replacement = certificates.issue("replacement")
+      FileUtils.cp(replacement.cert_path, other.cert_path)
+      FileUtils.cp(replacement.key_path, other.key_path)
+      File.write(identity.cert_path, "no certificate")
+      expect { server.server.reload_certificates }.to raise_error(Penstock::ConfigurationError, /#{Regexp.escape(identity.cert_path)}/)
+      expect([shown(first), shown(second)]).to eq(%w[server replacement])
     end
   end
 

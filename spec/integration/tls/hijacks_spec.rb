@@ -89,6 +89,27 @@ RSpec.describe "A hijack over TLS" do
     expect(client).to be_eof
   end
 
+  it "ends behind a 101 by close_notify, and an end without it is a connection that was broken" do
+    server = serve do
+      body = lambda do |stream|
+        notes << stream.read(4)
+        notes << stream.read
+      rescue SystemCallError => e
+        notes << e
+      end
+      [101, { "rack.protocol" => "echo" }, body]
+    end
+    ends = %i[close_write close_wire].map do |ending|
+      client = connect(server).write(request_bytes("GET", "/", headers: { "connection" => "upgrade", "upgrade" => "echo" }))
+      expect(client.read_head.status).to eq(101)
+      client.write("ping")
+      expect(notes.pop).to eq("ping")
+      client.socket.public_send(ending)
+      notes.pop
+    end
+    expect(ends).to match(["", an_instance_of(Errno::ECONNRESET)])
+  end
+
   it "sends all behind a 101 to a client that reads slowly, and gives one up that does not read" do
     server = serve(write_timeout: 0.5) do |env|
       [101, { "rack.protocol" => "echo" }, lambda { |stream|

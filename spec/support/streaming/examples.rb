@@ -75,6 +75,21 @@ RSpec.shared_examples "a streaming response" do |form|
     expect(response.rest).to eq("end")
   end
 
+  it "can be read when its code has returned" do
+    server = serve_left_open(form, threads: 1)
+    response = open_upload(server)
+    response.status
+    # The thread is free.
+    expect(get(server, "/ordinary").body).to eq("ordinary")
+    stream = streams.pop
+    upload("late")
+    expect(stream.read(4)).to eq("late")
+    end_upload
+    expect(stream.read).to eq("")
+    stream.close
+    expect(response.rest).to eq("")
+  end
+
   it "is broken off when its code raises" do
     server = serve_stream(form) do |stream, _env|
       stream.write("begun;")
