@@ -68,4 +68,19 @@ RSpec.describe "The access log" do
     eventually { expect(server.log.scan(%r{"GET (\S+) HTTP/2\.0" (\w+)}).sort).to eq(expected) }
     latch.open
   end
+
+  it "has 499 for a request of HTTP/2 that is reset in the same breath, of which the application never hears" do
+    paths = Queue.new
+    server = serve(access_log: true) { |env| paths << env["PATH_INFO"] and [200, {}, []] }
+    client = connect_http2(server)
+    expect(client.request("GET", "/first").status).to eq(200)
+    fields = { ":method" => "GET", ":scheme" => "http", ":authority" => "example.org", ":path" => "/given-up" }
+    head = Http2::Frame.new(:headers, Http2::END_HEADERS | Http2::END_STREAM, 3, Http2.block(fields.to_a))
+    client.raw.write(head.bytes + Http2::Frame.new(:rst_stream, 0, 3, "\0\0\0\b").bytes)
+    eventually { server.log.match?(%r{"GET /given-up HTTP/2\.0" 499 0 }) }
+    expect(server.server.stats[:requests]).to eq(2)
+    client.skip_streams(1)
+    expect(client.request("GET", "/last").status).to eq(200)
+    expect(Array.new(paths.size) { paths.pop }).to eq(%w[/first /last])
+  end
 end
