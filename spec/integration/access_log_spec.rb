@@ -77,7 +77,7 @@ RSpec.describe "The access log" do
     fields = { ":method" => "GET", ":scheme" => "http", ":authority" => "example.org", ":path" => "/given-up" }
     head = Http2::Frame.new(:headers, Http2::END_HEADERS | Http2::END_STREAM, 3, Http2.block(fields.to_a))
     client.raw.write(head.bytes + Http2::Frame.new(:rst_stream, 0, 3, "\0\0\0\b").bytes)
-    eventually { server.log.match?(%r{"GET /given-up HTTP/2\.0" 499 0 }) }
+    eventually { server.log.include?('"GET /given-up HTTP/2.0" 499 0 ') }
     expect(server.server.stats[:requests]).to eq(2)
     client.skip_streams(1)
     expect(client.request("GET", "/last").status).to eq(200)
