@@ -71,6 +71,25 @@ RSpec.describe "TLS handshakes" do
     end
   end
 
+  describe "that have failed" do
+    let(:server) { serve_tls(linger_timeout: 60, linger_total: 60) }
+    let(:tcp) { Socket.tcp("127.0.0.1", server.port) }
+
+    after { tcp.close }
+
+    it "do not keep the server from stopping, though the client stays" do
+      tcp.write(request_bytes("GET", "/"))
+      expect(tcp.readpartial(100)).to start_with("\x15\x03".b) # An alert.
+      stopping = Thread.new { server.stop(timeout: 60) }
+      expect(stopping.join(10)).to be(stopping)
+    end
+
+    it "leave no connection behind where the client has refused, though it stays" do
+      expect { TlsSocket.new(tcp, verify_mode: OpenSSL::SSL::VERIFY_PEER) }.to raise_error(TlsSocket::Refused, /verify failed/)
+      eventually { server.server.stats[:connections].zero? }
+    end
+  end
+
   it "counts a handshake as a connection, and does not wait for it at the end" do
     server = serve_tls(tls_handshake_timeout: nil)
     connect(server.url.sub("https", "http"))
