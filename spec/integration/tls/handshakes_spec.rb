@@ -108,6 +108,12 @@ RSpec.describe "TLS handshakes" do
     expect(shown(server)).to eq("server")
   end
 
+  it "shows nothing of a private key by inspect, neither to who has the server nor to the application" do
+    key = File.readlines(identity.key_path, chomp: true)[1]
+    server = serve_tls { |env| [200, {}, [env.inspect]] }
+    expect([server.server.inspect, hello(server).body].join).not_to include(key)
+  end
+
   it "shows the first of several certificates that are for the host" do
     names = %w[wide exact]
     others = [["DNS:*.app.example"], ["DNS:one.app.example"]].zip(names).map { |hosts, name| certificates.issue(name, names: hosts) }
