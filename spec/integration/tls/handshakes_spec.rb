@@ -71,6 +71,25 @@ RSpec.describe "TLS handshakes" do
     end
   end
 
+  describe "that have failed" do
+    let(:server) { serve_tls(linger_timeout: 60, linger_total: 60) }
+    let(:tcp) { Socket.tcp("127.0.0.1", server.port) }
+
+    after { tcp.close }
+
+    it "do not keep the server from stopping, though the client stays" do
+      tcp.write(request_bytes("GET", "/"))
+      expect(tcp.readpartial(100)).to start_with("\x15\x03".b) # An alert.
+      stopping = Thread.new { server.stop(timeout: 60) }
+      expect(stopping.join(10)).to be(stopping)
+    end
+
+    it "leave no connection behind where the client has refused, though it stays" do
+      expect { TlsSocket.new(tcp, verify_mode: OpenSSL::SSL::VERIFY_PEER) }.to raise_error(TlsSocket::Refused, /verify failed/)
+      eventually { server.server.stats[:connections].zero? }
+    end
+  end
+
   it "counts a handshake as a connection, and does not wait for it at the end" do
     server = serve_tls(tls_handshake_timeout: nil)
     connect(server.url.sub("https", "http"))
@@ -87,6 +106,12 @@ RSpec.describe "TLS handshakes" do
     expect(shown(server, name: "sub.two.example")).to eq("two")
     expect(shown(server, name: "three.example")).to eq("server")
     expect(shown(server)).to eq("server")
+  end
+
+  it "shows nothing of a private key by inspect, neither to who has the server nor to the application" do
+    key = File.readlines(identity.key_path, chomp: true)[1]
+    server = serve_tls { |env| [200, {}, [env.inspect]] }
+    expect([server.server.inspect, hello(server).body].join).not_to include(key)
   end
 
   it "shows the first of several certificates that are for the host" do
