@@ -70,6 +70,9 @@ pub(crate) fn wait<T>(
     }
     let deadline = timeout.map(|timeout| Instant::now() + timeout);
     loop {
+        // Of several interrupts one alone has happened, and for the others nothing wakes the
+        // thread again: `rb_nogvl` looks at the flag, not at the queue.
+        check_interrupts()?;
         let mut result = None;
         let mut timed_out = false;
         without_gvl(ruby, &parker, || {
@@ -90,11 +93,11 @@ pub(crate) fn wait<T>(
         if let Some(value) = result {
             return Ok(Wait::Ready(value));
         }
-        parker.interrupted.store(false, Ordering::Release);
-        check_interrupts()?;
         if timed_out {
+            check_interrupts()?;
             return Ok(Wait::TimedOut);
         }
+        parker.interrupted.store(false, Ordering::Release);
     }
 }
 

@@ -95,6 +95,16 @@ RSpec.describe "An application with strange manners" do
     end
   end
 
+  it "has its thread replaced when it is killed right behind something that is raised in it" do
+    server = serve_strange { [200, {}, ["alive"]] }
+    10.times do
+      worker = eventually { workers.find { |thread| thread.status == "sleep" } }
+      worker.raise(IOError, "too late")
+      expect(worker.kill.join(5)).to eq(worker)
+      expect_alive(server)
+    end
+  end
+
   it "may answer from a thread-local or fiber-local it has set, which stays its own" do
     server = serve_strange do
       count = Thread.current[:count] = Thread.current[:count].to_i + 1
