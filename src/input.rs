@@ -242,7 +242,7 @@ impl BodyReader {
                                 "the request's trailers are larger than max_trailer_bytes",
                             )));
                         }
-                        state.trailers = Some(Box::new(without_control_fields(trailers)));
+                        state.trailers = Some(Box::new(limits::of_request(trailers)));
                     }
                 },
             }

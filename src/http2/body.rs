@@ -9,7 +9,7 @@ use bytes::Bytes;
 use h2::RecvStream;
 use http_body::Frame;
 
-use super::{OpenStream, Stream};
+use super::{OpenStream, Stream, request::is_padded};
 use crate::request_body::Broken;
 
 /// What a client sends on a stream behind the head.
@@ -78,6 +78,7 @@ impl Body {
             self.stage = Stage::Ended;
             self.open = None;
             return match trailers {
+                Ok(Some(trailers)) if is_padded(&trailers) => Poll::Ready(Some(Err(Broken))),
                 Ok(Some(trailers)) => Poll::Ready(Some(Ok(Frame::trailers(trailers)))),
                 Ok(None) => Poll::Ready(None),
                 Err(_) => Poll::Ready(Some(Err(Broken))),

@@ -20,7 +20,9 @@ pub(super) fn translate(
     has_body: bool,
     config: &Config,
 ) -> Result<Option<HeaderValue>, StatusCode> {
-    check_values(&parts.headers)?;
+    if is_padded(&parts.headers) {
+        return Err(StatusCode::BAD_REQUEST);
+    }
     check_count(&parts.headers, config.max_header_fields)?;
     if let Some(authority) = parts.uri.authority() {
         // It overrules a Host field (RFC 9113 section 8.3.1).
@@ -54,14 +56,11 @@ pub(super) fn size(parts: &Parts) -> usize {
         + parts.uri.query().map_or(0, str::len)
 }
 
-/// A field value has no white space at its edges (RFC 9113 section 8.2.1).
-fn check_values(headers: &HeaderMap) -> Result<(), StatusCode> {
+/// Whether a field value has white space at its edges, where none may be (RFC 9113 section 8.2.1).
+pub(super) fn is_padded(fields: &HeaderMap) -> bool {
     let is_padded =
         |value: &HeaderValue| matches!(value.as_bytes(), [b' ' | b'\t', ..] | [.., b' ' | b'\t']);
-    if headers.values().any(is_padded) {
-        return Err(StatusCode::BAD_REQUEST);
-    }
-    Ok(())
+    fields.values().any(is_padded)
 }
 
 /// `*` is the path of OPTIONS alone (RFC 9113 section 8.3.1).

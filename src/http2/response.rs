@@ -28,13 +28,18 @@ pub(super) fn to_response(head: Head, outgoing: &Outgoing, is_tunnel: bool) -> R
 
 /// A head with the fields that every response has, and without those that none may have.
 pub(super) fn finish_head(status: StatusCode, mut headers: HeaderMap) -> Response<()> {
-    headers.remove(header::UPGRADE);
-    headers.remove(header::TE);
     if !headers.contains_key(header::DATE)
         && let Some(date) = date::now()
     {
         headers.insert(header::DATE, date);
     }
+    interim(status, headers)
+}
+
+/// A head without the fields that none may have.
+pub(super) fn interim(status: StatusCode, mut headers: HeaderMap) -> Response<()> {
+    headers.remove(header::UPGRADE);
+    headers.remove(header::TE);
     let mut response = Response::new(());
     *response.status_mut() = status;
     *response.headers_mut() = headers;

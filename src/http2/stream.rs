@@ -8,10 +8,10 @@ use std::{
     task::{Context, Waker},
 };
 
-use http::{Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 use parking_lot::Mutex;
 
-use super::{OpenStream, Shared, sender::Sender};
+use super::{OpenStream, Shared, response::interim, sender::Sender};
 use crate::{connection::Connection, response::Head, stream::Gone};
 
 /// A stream, as its exchange knows it.
@@ -49,17 +49,12 @@ impl Stream {
 
     /// Sends an interim response, unless the final one is out.
     pub(crate) fn send_interim(&self, head: Head) {
-        let mut response = Response::new(());
-        *response.status_mut() = head.status;
-        *response.headers_mut() = head.headers;
-        self.push_interim(response);
+        self.push_interim(interim(head.status, head.headers));
     }
 
     /// Asks the client for the body that it holds back (RFC 9110 section 10.1.1).
     pub(super) fn send_continue(&self) {
-        let mut response = Response::new(());
-        *response.status_mut() = StatusCode::CONTINUE;
-        self.push_interim(response);
+        self.push_interim(interim(StatusCode::CONTINUE, HeaderMap::new()));
     }
 
     fn push_interim(&self, response: Response<()>) {

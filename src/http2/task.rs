@@ -225,11 +225,16 @@ impl Task {
     /// Sends a head, behind which `body` is to follow: its status, and what is left to send.
     fn begin(
         &mut self,
-        head: Head,
+        mut head: Head,
         body: response::Body,
         exchange: Option<Arc<Inner>>,
         is_tunnel: bool,
     ) -> (StatusCode, Result<Sending, Gone>) {
+        if is_tunnel && head.status == StatusCode::SWITCHING_PROTOCOLS {
+            // Behind a 101 there is no body that they could speak of (RFC 9110 section 15.2.2).
+            head.content_length = None;
+            head.chunked = false;
+        }
         let outgoing = Outgoing::new(&head, body, exchange, self.is_head);
         let response = to_response(head, &outgoing, is_tunnel);
         let status = response.status();

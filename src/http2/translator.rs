@@ -9,14 +9,14 @@ use std::{
 };
 
 use bytes::{Buf, Bytes, BytesMut};
-use http::{Response, StatusCode};
+use http::StatusCode;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::Instant,
 };
 
 use super::{
-    response::finish_head,
+    response::{finish_head, interim},
     response_head::{Framing, Garbage, ResponseHead},
     sender::Sender,
     websocket,
@@ -281,10 +281,7 @@ impl Translator {
         let switches = head.status == StatusCode::SWITCHING_PROTOCOLS;
         if head.status.is_informational() && !switches {
             if head.status != StatusCode::CONTINUE {
-                let mut interim = Response::new(());
-                *interim.status_mut() = head.status;
-                *interim.headers_mut() = head.headers;
-                sender.send_interim(interim);
+                sender.send_interim(interim(head.status, head.headers));
             }
             return Ok(());
         }

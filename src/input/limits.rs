@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderName, header};
 
 use crate::config::Config;
 
@@ -40,6 +40,17 @@ impl Limits {
     pub(crate) fn is_exceeded_by(&self, received: u64) -> bool {
         self.max.is_some_and(|max| received > max)
     }
+}
+
+/// Trailers of a request as an application may see them. A name with an underscore could pass for
+/// the dashed one, as in a head.
+pub(super) fn of_request(mut trailers: HeaderMap) -> HeaderMap {
+    let is_ambiguous = |name: &&HeaderName| name.as_str().contains('_');
+    let ambiguous: Vec<_> = trailers.keys().filter(is_ambiguous).cloned().collect();
+    for name in ambiguous {
+        trailers.remove(name);
+    }
+    without_control_fields(trailers)
 }
 
 /// Fields that frame, route or authenticate a message have no meaning behind it, and an

@@ -133,7 +133,7 @@ RSpec.describe "Full hijacks on HTTP/2" do
   end
 
   it "pass interim responses on" do
-    text = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\nHTTP/1.1 200 OK\r\n\r\nok"
+    text = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\nTE: trailers\r\n\r\nHTTP/1.1 200 OK\r\n\r\nok"
     response = connect_http2(serve_hijack(&write_whole(text))).request("GET", "/")
     expect([response.status, response.rest]).to eq([200, "ok"])
     expect(response.interim.map { |status, fields| [status, fields["link"]] }).to eq([[103, ["</a.css>"]]])

@@ -123,8 +123,18 @@ RSpec.describe "HTTP/2 requests" do
     it "give their trailers to the application" do
       server = serve { |env| env["rack.input"].read && [200, {}, [env["penstock.trailers"].inspect]] }
       stream = connect_http2(server).request("POST", "/", body: "abc", ended: false)
-      stream.send_head([%w[x-sum 7], %w[content-length 9], %w[host a.example], %w[authorization Basic], %w[cookie a=1]])
+      stream.send_head([%w[x-sum 7], %w[content-length 9], %w[host a.example], %w[authorization Basic], %w[cookie a=1], %w[x_sum 8]])
       expect(stream.body).to eq({ "x-sum" => "7" }.inspect)
+    end
+
+    it "are broken where a trailer has white space at its edges" do
+      server = serve { |env| [200, {}, [env["rack.input"].read]] }
+      client = connect_http2(server)
+      [" 7", "7\t"].each do |value|
+        stream = client.request("POST", "/", body: "abc", ended: false)
+        stream.send_head([["x-sum", value]])
+        expect(stream.status).to eq(400)
+      end
     end
 
     it "give no pseudo-header field of its trailers to anybody" do

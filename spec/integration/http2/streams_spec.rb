@@ -200,7 +200,8 @@ RSpec.describe "HTTP/2 streams" do
   it "send early hints before the application has answered" do
     latch = Latch.new
     server = serve(early_hints: true) do |env|
-      env["rack.early_hints"].call("link" => "</a.css>; rel=preload")
+      # Fields that HTTP/2 has not must not cost the hint.
+      env["rack.early_hints"].call("link" => "</a.css>; rel=preload", "upgrade" => "h2c", "te" => "trailers")
       latch.wait
       [200, {}, ["ok"]]
     end
