@@ -1,5 +1,5 @@
 //! Many open streams: opened, broadcast to, half of them closed by us and half by the server, while ordinary
-//! requests go on being answered. The server runs `apps/broadcast.ru`.
+//! requests go on being answered. The server runs `apps/broadcast.ru` or `apps/sse.ru`.
 
 use std::rc::Rc;
 use std::time::{Duration, Instant};

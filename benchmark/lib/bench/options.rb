@@ -29,7 +29,7 @@ module Bench
     # @return [Array<Peer>] the servers to measure
     attr_reader :peers
 
-    # @return [Integer] connections of the tests "idle…", and streams of the test "streams"
+    # @return [Integer] connections of the tests "idle…", and streams of the tests "streams" and "sse"
     attr_reader :connections
 
     # @return [Integer] requests of each half of the test "soak"
@@ -127,7 +127,7 @@ module Bench
       end
       parser.on("--rounds N", Integer, "rounds of each load test (7)") { |n| @rounds = count(n) }
       parser.on("--seconds N", Integer, "seconds of a server's turn in a round (5)") { |n| @seconds = count(n) }
-      parser.on("--connections N", Integer, "connections of idle…, streams of streams (10000)") { |n| @connections = count(n) }
+      parser.on("--connections N", Integer, "connections of idle…, streams of streams, sse (10000)") { |n| @connections = count(n) }
       parser.on("--requests N", Integer, "requests of each half of soak (100000)") { |n| @requests = count(n) }
     end
 
