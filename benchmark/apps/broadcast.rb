@@ -10,11 +10,12 @@
 #   GET /objects        live objects after a full collection
 #   GET /hello          an ordinary request
 class Broadcast
-  # What a server may raise for a client that has gone. Falcon has errors of its own: one of HTTP/1, and on HTTP/2 one that
+  # What a server may raise for a client that has gone. Falcon has errors of its own: two of HTTP/1, and on HTTP/2 one that
   # would end the task of whoever writes, for it is meant for the stream's own.
   GONE = [
     IOError, Errno::EPIPE, Errno::ECONNRESET,
-    *(Protocol::HTTP::Body::Writable::Closed if defined?(Protocol::HTTP)), *(Async::Cancel if defined?(Async::Cancel))
+    *(Protocol::HTTP::Body::Writable::Closed if defined?(Protocol::HTTP)),
+    *(Protocol::HTTP::RemoteError if defined?(Protocol::HTTP::RemoteError)), *(Async::Cancel if defined?(Async::Cancel))
   ].freeze
 
   # @param type [String] the content-type of the streams

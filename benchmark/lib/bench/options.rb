@@ -6,7 +6,7 @@ module Bench
   # What the command line of bin/bench asks for.
   class Options
     # The tests that are no load test, by the name that selects them.
-    OTHER_TESTS = [*IdleTest::KINDS.keys, *StreamsTest::KINDS.keys, SoakTest::NAME].freeze
+    OTHER_TESTS = [*IdleTest::KINDS.keys, *StreamsTest::KINDS.keys, *Scenarios::ALL.keys, SoakTest::NAME].freeze
 
     # @return [Array<String>] names of the tests to run, in the order in which they are run
     attr_reader :tests
@@ -43,7 +43,7 @@ module Bench
 
     # @return [Hash{String => String}] what each test is, in a few words
     def self.titles
-      others = { **IdleTest::KINDS, **StreamsTest::KINDS }.transform_values(&:title)
+      others = { **IdleTest::KINDS, **StreamsTest::KINDS, **Scenarios::ALL }.transform_values(&:title)
       { **Workloads::ALL.to_h { |workload| [workload.name, workload.title] }, **others, SoakTest::NAME => SoakTest::TITLE }
     end
 
