@@ -86,7 +86,7 @@ pub async fn run(
     heartbeats.jitter.take();
 
     let requests = rate::send(port, open, rate, seconds, path_of).await?;
-    let jitter = heartbeats.jitter.borrow();
+    let jitter = heartbeats.jitter.take();
     if jitter.len() == 0 {
         return Err("no heartbeat came".into());
     }

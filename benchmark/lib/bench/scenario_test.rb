@@ -21,7 +21,7 @@ module Bench
       noise = Noise.new
       contestants = self.contestants
       table = Table.markdown(["server", *@scenario.columns.keys], contestants.map { |contestant| row(measure(contestant)) })
-      text = [commands(contestants), table, *@options.notes, noise.sentence].join("\n")
+      text = [commands(contestants), table, *Machine.gems(@scenario.gems.to_a), *@options.notes, noise.sentence].join("\n")
       Report::Section.new(@scenario.name, @scenario.title, text)
     end
 

@@ -8,9 +8,10 @@ module Bench
   # streams: whether the application needs open streams, for which servers differ in their ways (StreamsTest::WAYS);
   # program: the first argument of bench-client; arguments: a callable that makes those behind the port from seconds:,
   # clients: and path: (of the stream); phases: a Hash with how often each of its phases comes, in their order; columns: a
-  # Hash of a callable for each head of the table, which makes the cell of a ScenarioRun
+  # Hash of a callable for each head of the table, which makes the cell of a ScenarioRun; gems: that the application needs,
+  # whose versions are told
   Scenario = Struct.new(:name, :title, :app, :chunks, :clients, :streams, :program, :arguments, :phases, :columns,
-                        keyword_init: true)
+                        :gems, keyword_init: true)
 
   # All scenarios.
   module Scenarios
@@ -75,7 +76,7 @@ module Bench
       ),
       Scenario.new(
         name: "cable", title: "ActionCable: broadcasts to 1,000 WebSockets, and #{ECHO_RATE} echoes a second at a fixed rate",
-        app: "cable", clients: 1000, program: "cable",
+        app: "cable", clients: 1000, gems: %w[rails], program: "cable",
         arguments: ->(seconds:, clients:, **) { [ECHO_RATE, seconds, clients, BROADCASTS] },
         phases: { "open" => 1, "broadcast" => BROADCASTS, "open_to_echo" => 1, "echo" => 1 },
         columns: {
@@ -87,7 +88,7 @@ module Bench
       ),
       Scenario.new(
         name: "message_bus", title: "MessageBus publishes to 1,000 long polls, which are chunked as its client asks", app: "message_bus",
-        clients: 1000, program: "message_bus", arguments: ->(clients:, **) { [clients, BROADCASTS] },
+        clients: 1000, gems: %w[message_bus], program: "message_bus", arguments: ->(clients:, **) { [clients, BROADCASTS] },
         phases: { "open" => 1, "broadcast" => BROADCASTS }, columns: BROADCAST
       )
     ].to_h { |scenario| [scenario.name, scenario] }.freeze

@@ -15,6 +15,19 @@ module Bench
     JSON_BODY = '{"path":"/","user":{"id":4711,"name":"Ada Lovelace","email":"ada@example.org","admin":false,"score":98.5},' \
                 '"tags":["analysis","engine","numbers"],"next":null}'
 
+    # What benchmark/apps/rails.ru renders.
+    RAILS_PAGE = <<~HTML.freeze
+      <!DOCTYPE html>
+      <html>
+        <head><title>Articles</title></head>
+        <body>
+          <ul>
+      #{(1..10).map { |id| %(      <li><a href="/articles/#{id}">Pipes &amp; valves, part #{id}</a></li>) }.join("\n")}
+          </ul>
+        </body>
+      </html>
+    HTML
+
     # Bodies of 1 KB, 10 KB and 1 MB; KB are 1,000 bytes.
     SMALL, MIDDLE, LARGE = [1000, 10_000, 1_000_000].map { |bytes| NUMBERED[bytes].freeze }
 
@@ -83,7 +96,9 @@ module Bench
       Workload.new(name: "full_hijack", title: "a full hijack, one request for each connection", body: HELLO),
       Workload.new(name: "full_hijack_http2", title: "the full hijack translated: 100 streams of one connection of HTTP/2",
                    app: "full_hijack", connections: 1, streams: 100, body: HELLO),
-      Workload.new(name: "sleep", title: "an application that sleeps for 10 ms", connections: 256, body: HELLO)
+      Workload.new(name: "sleep", title: "an application that sleeps for 10 ms", connections: 256, body: HELLO),
+      Workload.new(name: "rails", title: "a page of Rails, with a view and a query of SQLite", gems: %w[rails sqlite3],
+                   body: RAILS_PAGE)
     ].freeze
   end
 end
