@@ -19,8 +19,8 @@ const ECHOING: usize = 64;
 /// What the subscription is called, as a JSON string has it.
 const IDENTIFIER: &str = r#""{\"channel\":\"NewsChannel\"}""#;
 
-/// Opens so many WebSockets, reports, broadcasts to them so many times, and reports each time; then has messages echoed at
-/// this rate, over others, and reports.
+/// Has messages echoed at this rate, and reports; then opens so many WebSockets, broadcasts to them so many times, and
+/// reports each time.
 pub async fn run(
     port: u16,
     rate: u32,
@@ -28,6 +28,9 @@ pub async fn run(
     subscribers: usize,
     broadcasts: u64,
 ) -> Result<(), Failure> {
+    // First, and with few open: ActionCable sends a ping to each WebSocket every 3 s, behind which an echo would wait.
+    echoes(port, rate, seconds).await?;
+
     let tally = Rc::new(Tally::new());
     for socket in subscribe_all(port, subscribers).await? {
         let tally = Rc::clone(&tally);
@@ -43,7 +46,11 @@ pub async fn run(
         let figures = broadcast(&mut control, &tally, message, subscribers).await?;
         phase::finished("broadcast", &figures).await?;
     }
+    Ok(())
+}
 
+/// Has messages echoed at this rate.
+async fn echoes(port: u16, rate: u32, seconds: u32) -> Result<(), Failure> {
     let sockets = subscribe_all(port, ECHOING).await?;
     phase::finished("open_to_echo", &format!("\"clients\":{ECHOING}")).await?;
     let schedule = Rc::new(Schedule::new(rate, seconds));

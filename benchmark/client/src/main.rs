@@ -15,7 +15,7 @@
 //! bench-client cpu_bound PORT RATE SECONDS CONNECTIONS STREAMS PATH
 //!     the same, while one of a hundred computes and streams at PATH get heartbeats
 //! bench-client cable PORT RATE SECONDS SUBSCRIBERS BROADCASTS
-//!     broadcasts to WebSockets of ActionCable, and has messages echoed
+//!     has so many messages a second echoed by ActionCable, and broadcasts to WebSockets of it
 //! bench-client message_bus PORT CLIENTS BROADCASTS
 //!     broadcasts to long polls of MessageBus
 //! ```
