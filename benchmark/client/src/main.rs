@@ -20,7 +20,7 @@
 //!     broadcasts to long polls of MessageBus
 //! ```
 //!
-//! With CONNECTIONS the streams are those of so many connections of HTTP/2; without it, each is a response on a
+//! Of `streams`: with CONNECTIONS they are those of so many connections of HTTP/2; without it, each is a response on a
 //! connection of HTTP/1.1.
 //!
 //! After each phase it prints one line, a JSON object with the phase's figures, and waits for a line on standard

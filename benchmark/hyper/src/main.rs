@@ -2,7 +2,8 @@
 //!
 //! `bare-hyper PORT WORKLOAD http1|http2 [CERTIFICATE KEY]` listens on `127.0.0.1:PORT` and answers every request
 //! alike. The workload is `hello` (one short body with a content-length), `body:BYTES` (one of so many bytes), `echo`
-//! (the body of the request) or a number of chunks, each of which is a frame of its own. It speaks HTTP/1, or HTTP/2 with prior knowledge; with two PEM files, over TLS.
+//! (the body of the request) or a number of chunks, each of which is a frame of its own. It speaks HTTP/1, or HTTP/2 with
+//! prior knowledge; with two PEM files, over TLS.
 
 mod chunks;
 mod numbered;

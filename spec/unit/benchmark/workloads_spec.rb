@@ -22,8 +22,9 @@ RSpec.describe Bench::Workloads do
     end
   end
 
-  it "has an application for each" do
-    files = described_class::ALL.map { |workload| Bench::Peers::APP[workload.app] }
+  it "has an application for each, and so have the tests that are no load test" do
+    others = [*Bench::StreamsTest::KINDS.values, *Bench::Scenarios::ALL.values]
+    files = [*described_class::ALL, *others].map { |test| Bench::Peers::APP[test.app] }
     expect(files).to all(satisfy { |file| File.exist?(file) })
   end
 
