@@ -14,5 +14,5 @@ end
 %w[
   machine noise process_tree process_sample certificate server peer peers statistics table report
   wrk h2load client handshakes tls workload goal workloads probe contestant tls_cost load_test idle_test streams_run
-  streams_table streams_test soak_test options program
+  streams_table streams_test scenario_run scenarios scenario_test soak_test options program
 ].each { |name| require_relative "bench/#{name}" }

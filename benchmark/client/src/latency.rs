@@ -17,8 +17,8 @@ impl Latencies {
         self.0.len()
     }
 
-    /// The members `NAME_p50`, `NAME_p99` and `NAME_max` of a JSON object, in milliseconds; null where nothing
-    /// was measured.
+    /// The members `NAME_p50`, `NAME_p99`, `NAME_p999` and `NAME_max` of a JSON object, in milliseconds; null
+    /// where nothing was measured.
     pub fn to_json(&self, name: &str) -> String {
         let mut sorted = self.0.clone();
         sorted.sort_unstable();
@@ -32,7 +32,10 @@ impl Latencies {
                 |d| format!("{:.3}", d.as_secs_f64() * 1e3),
             )
         };
-        let (p50, p99, max) = (json(at(0.5)), json(at(0.99)), json(at(1.0)));
-        format!("\"{name}_p50\":{p50},\"{name}_p99\":{p99},\"{name}_max\":{max}")
+        let (p50, p99, p999) = (json(at(0.5)), json(at(0.99)), json(at(0.999)));
+        let max = json(at(1.0));
+        format!(
+            "\"{name}_p50\":{p50},\"{name}_p99\":{p99},\"{name}_p999\":{p999},\"{name}_max\":{max}"
+        )
     }
 }

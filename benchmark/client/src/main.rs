@@ -10,26 +10,40 @@
 //!     sends so many requests of several kinds
 //! bench-client handshakes PORT CONNECTIONS SECONDS
 //!     connects with TLS, so many connections at a time
+//! bench-client rate PORT RATE SECONDS CONNECTIONS
+//!     sends so many requests a second over the connections
+//! bench-client cpu_bound PORT RATE SECONDS CONNECTIONS STREAMS PATH
+//!     the same, while one of a hundred computes and streams at PATH get heartbeats
+//! bench-client cable PORT RATE SECONDS SUBSCRIBERS BROADCASTS
+//!     has so many messages a second echoed by ActionCable, and broadcasts to WebSockets of it
+//! bench-client message_bus PORT CLIENTS BROADCASTS
+//!     broadcasts to long polls of MessageBus
 //! ```
 //!
-//! With CONNECTIONS the streams are those of so many connections of HTTP/2; without it, each is a response on a
+//! Of `streams`: with CONNECTIONS they are those of so many connections of HTTP/2; without it, each is a response on a
 //! connection of HTTP/1.1.
 //!
 //! After each phase it prints one line, a JSON object with the phase's figures, and waits for a line on standard
 //! input before it goes on, so that whoever started it can look at the server in between.
 
+mod broadcast;
+mod cable;
+mod cpu_bound;
 mod handshakes;
 mod http;
 mod http2;
 mod idle;
 mod latency;
+mod message_bus;
 mod open_stream;
 mod phase;
 mod prober;
+mod rate;
 mod soak;
 mod streams;
 mod tally;
 mod tls;
+mod websocket;
 
 use std::error::Error;
 
@@ -44,7 +58,9 @@ pub type Failure = Box<dyn Error>;
 /// What the command line has to look like.
 const USAGE: &str = "usage: bench-client idle PORT CONNECTIONS [tls] [http2] | \
                      streams PORT STREAMS PATH BROADCASTS [CONNECTIONS] | soak PORT REQUESTS CONNECTIONS | \
-                     handshakes PORT CONNECTIONS SECONDS";
+                     handshakes PORT CONNECTIONS SECONDS | rate PORT RATE SECONDS CONNECTIONS | \
+                     cpu_bound PORT RATE SECONDS CONNECTIONS STREAMS PATH | \
+                     cable PORT RATE SECONDS SUBSCRIBERS BROADCASTS | message_bus PORT CLIENTS BROADCASTS";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Failure> {
@@ -73,6 +89,29 @@ async fn run() -> Result<(), Failure> {
         }
         ["handshakes", port, connections, seconds] => {
             handshakes::run(port.parse()?, connections.parse()?, seconds.parse()?).await
+        }
+        ["rate", port, rate, seconds, connections] => {
+            let (rate, seconds) = (rate.parse()?, seconds.parse()?);
+            rate::run(port.parse()?, rate, seconds, connections.parse()?).await
+        }
+        ["cpu_bound", port, rate, seconds, connections, streams, path] => {
+            let (port, rate, seconds) = (port.parse()?, rate.parse()?, seconds.parse()?);
+            let (connections, streams) = (connections.parse()?, streams.parse()?);
+            cpu_bound::run(port, rate, seconds, connections, streams, path).await
+        }
+        ["cable", port, rate, seconds, subscribers, broadcasts] => {
+            let (port, rate, seconds) = (port.parse()?, rate.parse()?, seconds.parse()?);
+            cable::run(
+                port,
+                rate,
+                seconds,
+                subscribers.parse()?,
+                broadcasts.parse()?,
+            )
+            .await
+        }
+        ["message_bus", port, clients, broadcasts] => {
+            message_bus::run(port.parse()?, clients.parse()?, broadcasts.parse()?).await
         }
         _ => Err(USAGE.into()),
     }

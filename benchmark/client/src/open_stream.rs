@@ -8,14 +8,14 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use crate::http2::Connection;
-use crate::tally::{End, Tally};
+use crate::tally::{End, Listener};
 use crate::{Failure, http, http2};
 
 /// Bytes that are read at once. The buffer is on the stack while it is used: a stream that waits has none.
 const READ_BYTES: usize = 4096;
 
 /// What a successful response begins with.
-const SUCCESS: &[u8] = b"HTTP/1.1 200 ";
+pub const SUCCESS: &[u8] = b"HTTP/1.1 200 ";
 
 /// What a chunked response ends with, behind a message.
 const LAST_CHUNK: &[u8] = b"\n0\r\n\r\n";
@@ -42,11 +42,11 @@ impl Source {
     }
 }
 
-/// Opens the `index`th stream at `path` and reports to `tally` until it ends.
-pub async fn follow(source: Rc<Source>, index: usize, path: Rc<str>, tally: Rc<Tally>) {
+/// Opens the `index`th stream at `path` and reports to `listener` until it ends.
+pub async fn follow(source: Rc<Source>, index: usize, path: Rc<str>, listener: Rc<impl Listener>) {
     let end = match &*source {
         Source::Http1 { port } => match request(*port, index, &path).await {
-            Ok(stream) => read(&stream, &tally).await,
+            Ok(stream) => read(&stream, Scanner::default(), &*listener).await,
             Err(_) => End::Broken,
         },
         Source::Http2(connections) => {
@@ -54,12 +54,12 @@ pub async fn follow(source: Rc<Source>, index: usize, path: Rc<str>, tally: Rc<T
                 .get("http", &path)
                 .await
             {
-                Ok(response) => read_http2(response.into_body(), &tally).await,
+                Ok(response) => read_http2(response.into_body(), &*listener).await,
                 Err(_) => End::Broken,
             }
         }
     };
-    tally.ended(end);
+    listener.ended(end);
 }
 
 /// Connects and sends the request.
@@ -71,22 +71,21 @@ async fn request(port: u16, index: usize, path: &str) -> Result<TcpStream, Failu
 }
 
 /// Reads a stream of HTTP/2 until it ends.
-async fn read_http2(mut body: RecvStream, tally: &Tally) -> End {
+async fn read_http2(mut body: RecvStream, listener: &impl Listener) -> End {
     let mut scanner = Scanner::behind_the_head();
     while let Some(bytes) = http2::next(&mut body).await {
         let Ok(bytes) = bytes else {
             return End::Broken;
         };
-        if let Some(end) = scanner.scan(&bytes, |message| tally.arrived(message)) {
+        if let Some(end) = scanner.scan(&bytes, |message| listener.arrived(message)) {
             return end;
         }
     }
     End::Clean
 }
 
-/// Reads until the stream ends.
-async fn read(stream: &TcpStream, tally: &Tally) -> End {
-    let mut scanner = Scanner::default();
+/// Reads until the stream ends, with a `scanner` for what comes next, and reports each message to `listener`.
+pub async fn read(stream: &TcpStream, mut scanner: Scanner, listener: &impl Listener) -> End {
     loop {
         if stream.readable().await.is_err() {
             return End::Broken;
@@ -95,7 +94,8 @@ async fn read(stream: &TcpStream, tally: &Tally) -> End {
         match stream.try_read(&mut buffer) {
             Ok(0) => return End::Clean,
             Ok(count) => {
-                if let Some(end) = scanner.scan(&buffer[..count], |message| tally.arrived(message))
+                if let Some(end) =
+                    scanner.scan(&buffer[..count], |message| listener.arrived(message))
                 {
                     return end;
                 }
@@ -109,7 +109,7 @@ async fn read(stream: &TcpStream, tally: &Tally) -> End {
 /// Finds messages in the bytes of a response, however these are cut. A message is `#`, its number, and any text
 /// without `#` behind it. The framing is not looked at, so that it may be chunked or not.
 #[derive(Default)]
-struct Scanner {
+pub struct Scanner {
     /// Bytes of the head that have been compared with [`SUCCESS`].
     compared: usize,
     /// The number that is being read; `None` between messages.
@@ -120,7 +120,7 @@ struct Scanner {
 
 impl Scanner {
     /// One for a body alone.
-    fn behind_the_head() -> Self {
+    pub fn behind_the_head() -> Self {
         Self {
             compared: SUCCESS.len(),
             ..Self::default()

@@ -1,5 +1,5 @@
 //! Many open streams: opened, broadcast to, half of them closed by us and half by the server, while ordinary
-//! requests go on being answered. The server runs `apps/broadcast.ru`.
+//! requests go on being answered. The server runs `apps/broadcast.ru` or `apps/sse.ru`.
 
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -8,15 +8,13 @@ use hyper::Method;
 use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::sleep;
 
+use crate::broadcast::{PATIENCE, broadcast};
 use crate::http::Connection;
 use crate::idle::OPENING;
 use crate::open_stream::Source;
 use crate::prober::Prober;
 use crate::tally::Tally;
 use crate::{Failure, open_stream, phase};
-
-/// The longest that a step may take before what is missing counts as lost.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The longest that the application may take to be told that clients have gone.
 const NEWS: Duration = Duration::from_secs(5);
@@ -94,38 +92,16 @@ impl Scenario {
         Ok(streams)
     }
 
-    /// Sends `message` to all streams and waits until it has arrived at `expected` of them. The application
-    /// answers when it has written to the last one, which may be earlier or later.
+    /// Sends `message` to all streams, waits until it has arrived at `expected` of them, and reports.
     async fn broadcast(
         &mut self,
         name: &str,
         message: u64,
         expected: usize,
     ) -> Result<(), Failure> {
-        self.tally.begin(message);
-        let started = Instant::now();
-        let tally = Rc::clone(&self.tally);
-        let arrivals = spawn_local(async move {
-            tally
-                .wait(PATIENCE, |tally| tally.lags().borrow().len() >= expected)
-                .await;
-            started.elapsed()
-        });
-        self.control
-            .call(Method::POST, &format!("/broadcast/{message}"))
-            .await?;
-        let written = started.elapsed().as_secs_f64();
-        let seconds = arrivals.await?.as_secs_f64();
-
-        let lags = self.tally.lags().borrow().to_json("lag");
-        let deliveries = self.tally.lags().borrow().len();
-        let strays = self.tally.strays();
+        let arrivals = broadcast(&mut self.control, &self.tally, message, expected).await?;
         let ordinary = self.prober.take_json();
-        let figures = format!(
-            "\"deliveries\":{deliveries},\"expected\":{expected},\"strays\":{strays},\"seconds\":{seconds:.4},\
-             \"written\":{written:.4},{lags},{},{ordinary}",
-            self.ends_json()
-        );
+        let figures = format!("{arrivals},{},{ordinary}", self.ends_json());
         phase::finished(name, &figures).await
     }
 

@@ -17,6 +17,15 @@ pub enum End {
     Broken,
 }
 
+/// Who is told what comes on a stream.
+pub trait Listener {
+    /// The stream has received `message`.
+    fn arrived(&self, message: u64);
+
+    /// The stream has ended, and not because we closed it.
+    fn ended(&self, end: End);
+}
+
 /// Counts the arrivals of one message at all streams, and the streams that have ended.
 pub struct Tally {
     /// The number of the message that is on its way.
@@ -53,26 +62,6 @@ impl Tally {
         self.lags.take();
     }
 
-    /// A stream has received `message`.
-    pub fn arrived(&self, message: u64) {
-        if message == self.message.get() {
-            self.lags.borrow_mut().push(self.sent.get().elapsed());
-            self.changed.notify_one();
-        } else {
-            self.strays.set(self.strays.get() + 1);
-        }
-    }
-
-    /// A stream has ended, and not because we closed it.
-    pub fn ended(&self, end: End) {
-        let (clean, broken) = self.ended.get();
-        self.ended.set(match end {
-            End::Clean => (clean + 1, broken),
-            End::Broken => (clean, broken + 1),
-        });
-        self.changed.notify_one();
-    }
-
     /// The arrivals of the message on its way.
     pub fn lags(&self) -> &RefCell<Latencies> {
         &self.lags
@@ -97,5 +86,25 @@ impl Tally {
             }
         };
         timeout(limit, waiting).await.is_ok()
+    }
+}
+
+impl Listener for Tally {
+    fn arrived(&self, message: u64) {
+        if message == self.message.get() {
+            self.lags.borrow_mut().push(self.sent.get().elapsed());
+            self.changed.notify_one();
+        } else {
+            self.strays.set(self.strays.get() + 1);
+        }
+    }
+
+    fn ended(&self, end: End) {
+        let (clean, broken) = self.ended.get();
+        self.ended.set(match end {
+            End::Clean => (clean + 1, broken),
+            End::Broken => (clean, broken + 1),
+        });
+        self.changed.notify_one();
     }
 }

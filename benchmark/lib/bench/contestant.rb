@@ -116,7 +116,7 @@ module Bench
     def probe
       return Probe.of_http2(@workload.url(@server.port)) if @workload.http2?
 
-      Probe.of(@server.port, @workload.headers, tls: @workload.tls)
+      Probe.of(@server.port, @workload.headers, tls: @workload.tls, post: @workload.post)
     end
 
     # One round: what was counted, and nanoseconds of CPU.

@@ -14,6 +14,8 @@ module Bench
     # Runs it.
     # @return [Report::Section] the table
     def run
+      return left_out unless @workload.available?
+
       noise = Noise.new
       measure
       notes = [*closing_notes, *peer_notes, noise.sentence, verdicts.join]
@@ -22,6 +24,11 @@ module Bench
     end
 
     private
+
+    def left_out
+      text = "Not here: it needs #{@workload.gems.join(" and ")}, of which this Ruby cannot have all.\n"
+      Report::Section.new(@workload.name, @workload.title, text)
+    end
 
     def measure
       @contestants = contestants
@@ -112,7 +119,7 @@ module Bench
       [("Not here, for want of HTTP/2: #{mute.join(", ")}.\n" if mute.any?),
        ("#{Tls::VERSION} was negotiated with each server that has figures.\n" if @workload.tls),
        ("The best of the others is #{best.label}.\n" if best),
-       *@options.notes].compact
+       *Machine.gems(@workload.gems), *@options.notes].compact
     end
   end
 end

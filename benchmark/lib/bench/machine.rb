@@ -22,6 +22,13 @@ module Bench
          OpenSSL::OPENSSL_LIBRARY_VERSION[/\w+ [\d.]+/], wrk, "Linux #{Etc.uname[:release]}", processor].join(", ")
       end
 
+      # @param names [Array<String>] of gems that an application needs
+      # @return [Array<String>] a sentence with their versions, ending in a line feed; empty without names
+      def gems(names)
+        versions = names.map { |name| "#{name} #{Gem.loaded_specs.fetch(name).version}" }
+        versions.empty? ? [] : ["The application has #{versions.join(", ")}.\n"]
+      end
+
       # @param folder [String] a work tree
       # @return [String] its commit, for people
       def commit(folder)

@@ -6,7 +6,7 @@ module Bench
   # What the command line of bin/bench asks for.
   class Options
     # The tests that are no load test, by the name that selects them.
-    OTHER_TESTS = [*IdleTest::KINDS.keys, *StreamsTest::KINDS.keys, SoakTest::NAME].freeze
+    OTHER_TESTS = [*IdleTest::KINDS.keys, *StreamsTest::KINDS.keys, *Scenarios::ALL.keys, SoakTest::NAME].freeze
 
     # @return [Array<String>] names of the tests to run, in the order in which they are run
     attr_reader :tests
@@ -29,7 +29,7 @@ module Bench
     # @return [Array<Peer>] the servers to measure
     attr_reader :peers
 
-    # @return [Integer] connections of the tests "idle…", and streams of the test "streams"
+    # @return [Integer] connections of the tests "idle…", and streams of the tests "streams" and "sse"
     attr_reader :connections
 
     # @return [Integer] requests of each half of the test "soak"
@@ -43,7 +43,7 @@ module Bench
 
     # @return [Hash{String => String}] what each test is, in a few words
     def self.titles
-      others = { **IdleTest::KINDS, **StreamsTest::KINDS }.transform_values(&:title)
+      others = { **IdleTest::KINDS, **StreamsTest::KINDS, **Scenarios::ALL }.transform_values(&:title)
       { **Workloads::ALL.to_h { |workload| [workload.name, workload.title] }, **others, SoakTest::NAME => SoakTest::TITLE }
     end
 
@@ -127,7 +127,7 @@ module Bench
       end
       parser.on("--rounds N", Integer, "rounds of each load test (7)") { |n| @rounds = count(n) }
       parser.on("--seconds N", Integer, "seconds of a server's turn in a round (5)") { |n| @seconds = count(n) }
-      parser.on("--connections N", Integer, "connections of idle…, streams of streams (10000)") { |n| @connections = count(n) }
+      parser.on("--connections N", Integer, "connections of idle…, streams of streams, sse (10000)") { |n| @connections = count(n) }
       parser.on("--requests N", Integer, "requests of each half of soak (100000)") { |n| @requests = count(n) }
     end
 

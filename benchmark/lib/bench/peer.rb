@@ -7,7 +7,7 @@ module Bench
   # peer's gem; rack: how it runs Rack applications, :threads, :fibers, or nil (it runs none);
   # http2: whether it speaks HTTP/2, by ALPN and with prior knowledge;
   # arguments: a callable that makes the command line from port:, threads:, app: (a name in benchmark/apps),
-  # chunks: (for bare hyper: "hello" or a number), http2: (whether it is to speak that) and tls: (nil, or the paths of a
+  # chunks: (for bare hyper: a workload of its command line), http2: (whether it is to speak that) and tls: (nil, or the paths of a
   # certificate and its key); environment: a callable that makes what it needs in the environment from the same;
   # root: of the work tree that it comes from; note: what has to be said of it where it is measured, nil where that is nothing
   Peer = Struct.new(:name, :title, :gem, :rack, :http2, :arguments, :environment, :root, :note, keyword_init: true) do

@@ -36,6 +36,12 @@ module Bench
       }
     )
 
+    # A bare send(2) for each message to each stream. It can do nothing else, and is measured beside bare hyper there alone.
+    SEND = Peer.new(
+      name: "send", title: "bare send(2)", rack: nil,
+      arguments: ->(port:, **) { [File.join(NATIVE, "bare-send"), port.to_s] }
+    )
+
     # Penstock as it is installed: no setting but the number of threads.
     PENSTOCK = Peer.new(
       name: "penstock", http2: true,

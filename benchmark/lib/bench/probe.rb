@@ -14,14 +14,16 @@ module Bench
       # @param headers [Hash{String => String}] beside Host
       # @param path [String] what to ask for
       # @param tls [Boolean] whether TLS is spoken there
+      # @param post [String, nil] the body of a POST; nil for a GET
       # @return [Probe] the answer
       # @raise [Error] where there is none within the time, or none that can be read
-      def of(port, headers = {}, path: "/", tls: false)
+      def of(port, headers = {}, path: "/", tls: false, post: nil)
         socket = tls ? Tls.connect(port) : Socket.tcp("127.0.0.1", port, connect_timeout: 5)
         io = socket.to_io
         io.timeout = 10 if io.respond_to?(:timeout=)
-        fields = { "Host" => "127.0.0.1:#{port}" }.merge(headers).map { |name, value| "#{name}: #{value}\r\n" }
-        socket.write("GET #{path} HTTP/1.1\r\n#{fields.join}\r\n")
+        headers = { "Host" => "127.0.0.1:#{port}", "Content-Length" => post&.bytesize, **headers }.compact
+        fields = headers.map { |name, value| "#{name}: #{value}\r\n" }
+        socket.write("#{post ? "POST" : "GET"} #{path} HTTP/1.1\r\n#{fields.join}\r\n#{post}")
         read(socket)
       rescue SystemCallError, IOError, OpenSSL::SSL::SSLError, ArgumentError, TypeError => e
         raise Error, "no answer that can be read: #{e.message}"

@@ -51,6 +51,7 @@ module Bench
       if name == SoakTest::NAME then SoakTest.new(@options)
       elsif IdleTest::KINDS.key?(name) then IdleTest.new(IdleTest::KINDS[name], @options)
       elsif StreamsTest::KINDS.key?(name) then StreamsTest.new(StreamsTest::KINDS[name], @options)
+      elsif Scenarios::ALL.key?(name) then ScenarioTest.new(Scenarios::ALL[name], @options)
       else LoadTest.new(Workloads::ALL.find { |workload| workload.name == name }, @options)
       end
     end

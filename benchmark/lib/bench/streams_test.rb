@@ -6,30 +6,36 @@ module Bench
   class StreamsTest
     # Which streams.
     #
-    # title: what they are; streams: how many, nil for as many as the command line says; broadcasts: how many messages go to
-    # all of them; connections: of HTTP/2 that carry them, nil for HTTP/1.1; goal: KB at most for each of Penstock, nil where
-    # there is none
-    Kind = Struct.new(:name, :title, :streams, :broadcasts, :connections, :goal, keyword_init: true)
+    # title: what they are; app: the file of benchmark/apps without ".ru"; streams: how many, nil for as many as the command
+    # line says; broadcasts: how many messages go to all of them; connections: of HTTP/2 that carry them, nil for HTTP/1.1;
+    # goal: KB at most for each of Penstock, nil where there is none; floor: whether a bare send(2) is measured as well, where
+    # bare hyper is among the chosen servers
+    Kind = Struct.new(:name, :title, :app, :streams, :broadcasts, :connections, :goal, :floor, keyword_init: true)
 
     # All kinds by the names of their tests.
     KINDS = [
-      Kind.new(name: "streams", title: "open streams", broadcasts: 7, goal: 24),
-      Kind.new(name: "streams_http2", title: "open streams on 10 connections of HTTP/2", streams: 1000, broadcasts: 70,
-               connections: 10)
+      Kind.new(name: "streams", title: "open streams", app: "broadcast", broadcasts: 7, goal: 24),
+      Kind.new(name: "sse", title: "streams of server-sent events", app: "sse", broadcasts: 7, floor: true),
+      Kind.new(name: "streams_http2", title: "open streams on 10 connections of HTTP/2", app: "broadcast", streams: 1000,
+               broadcasts: 70, connections: 10)
     ].to_h { |kind| [kind.name, kind] }.freeze
 
     # Streams of a first run that is not measured.
     WARM_UP = 200
 
     # Which ways of streaming are measured of which server. Puma's streaming bodies are left out: each of them holds a
-    # thread until it is closed. So is Iodine, which sends nothing of a stream before its end.
+    # thread until it is closed.
     WAYS = {
+      "send" => { "/stream" => "one for each message" },
       "penstock" => { "/stream" => "streaming body", "/hijack" => "partial hijack" },
       Peers::BASELINE => { "/stream" => "streaming body", "/hijack" => "partial hijack" },
       "puma" => { "/hijack" => "partial hijack" },
       "falcon" => { "/stream" => "streaming body" },
       "itsi" => { "/stream" => "streaming body" }
     }.freeze
+
+    # What keeps other servers from having any.
+    FAULTS = { "iodine" => "sends nothing of a stream before its end" }.freeze
 
     # @param kind [Kind] which streams
     # @param options [Options] how many of them, and of which servers
@@ -56,13 +62,14 @@ module Bench
     private
 
     def contestants
+      floor = Peers::SEND if @kind.floor && @options.peers.include?(Peers::HYPER)
       peers = @options.peers.select { |peer| WAYS.key?(peer.name) && peer.speaks?(workload) }
-      peers.map { |peer| Contestant.new(peer, peer.thread_counts([@threads]).first, workload) }
+      [floor, *peers].compact.map { |peer| Contestant.new(peer, peer.thread_counts([@threads]).first, workload) }
     end
 
     def ways(contestant) = WAYS.fetch(contestant.peer.name)
 
-    def workload = Workload.new(name: @kind.name, title: @kind.title, app: "broadcast", streams: (1 if @kind.connections))
+    def workload = Workload.new(name: @kind.name, title: @kind.title, app: @kind.app, streams: (1 if @kind.connections))
 
     def commands(contestants)
       servers = contestants.map { |contestant| contestant.peer.to_shell(**contestant.options) }
@@ -71,7 +78,11 @@ module Bench
       Table.commands(@options.command(@kind.name), *servers, client)
     end
 
-    def faults(runs) = runs.select(&:fault).map { |run| "- #{run.label}: **#{run.fault}**\n" }
+    def faults(runs)
+      measured = runs.select(&:fault).map { |run| [run.label, run.fault] }
+      known = @options.peers.filter_map { |peer| [peer.full_title, FAULTS[peer.name]] if FAULTS.key?(peer.name) && peer.speaks?(workload) }
+      (measured + known).map { |label, fault| "- #{label}: **#{fault}**\n" }
+    end
 
     def measure(contestant, path, way)
       run = StreamsRun.new("#{contestant.peer.full_title}, #{way}")

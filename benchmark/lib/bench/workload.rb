@@ -5,14 +5,15 @@ module Bench
   #
   # name: as on the command line; title: what it is, in a few words; app: the file of benchmark/apps without ".ru";
   # chunks: what bare hyper is asked for, nil where it has nothing like it; connections: of the client; streams: of each
-  # connection at a time, nil for HTTP/1; headers: of each request beside Host; body: what each answer has to be; goals: an
-  # Array of Goal; tls: whether it is asked over TLS; beside: whether bare hyper and Penstock are asked without TLS as well;
-  # unit: what is counted; tool: what puts the load on, nil for the usual of HTTP/1 or HTTP/2
-  Workload = Struct.new(:name, :title, :app, :chunks, :connections, :streams, :headers, :body, :goals, :tls, :beside, :unit,
-                        :tool, keyword_init: true) do
+  # connection at a time, nil for HTTP/1; headers: of each request beside Host; post: the body of each request, which is a
+  # POST then, nil for a GET; body: what each answer has to be; goals: an Array of Goal; tls: whether it is asked over TLS;
+  # beside: whether bare hyper and Penstock are asked without TLS as well; unit: what is counted; tool: what puts the load
+  # on, nil for the usual of HTTP/1 or HTTP/2; gems: that the application needs and not every Ruby can have
+  Workload = Struct.new(:name, :title, :app, :chunks, :connections, :streams, :headers, :post, :body, :goals, :tls, :beside, :unit,
+                        :tool, :gems, keyword_init: true) do
     # What is asked for, and gets the others' defaults.
     def initialize(name:, title:, app: name, connections: 64, headers: {}, goals: [], tls: false, beside: false,
-                   unit: "request", **)
+                   unit: "request", gems: [], **)
       super
     end
 
@@ -21,6 +22,9 @@ module Bench
 
     # @return [Module] what puts the load on: its `run` and `to_shell`
     def load = tool || (http2? ? H2load : Wrk)
+
+    # @return [Boolean] whether its application can run on this Ruby
+    def available? = gems.all? { |gem| Gem.loaded_specs.key?(gem) }
 
     # @param port [String, Integer] a number, or a word that stands for it
     # @return [String] what is asked for

@@ -1,5 +1,7 @@
 # frozen_string_literal: true
 
+require_relative "../../apps/numbered"
+
 module Bench
   # The load tests.
   module Workloads
@@ -8,6 +10,26 @@ module Bench
 
     # One chunk of the bodies that are written piece by piece.
     CHUNK = "data: a message of thirty-two\n\n\n"
+
+    # What benchmark/apps/json.ru makes for a request of "/".
+    JSON_BODY = '{"path":"/","user":{"id":4711,"name":"Ada Lovelace","email":"ada@example.org","admin":false,"score":98.5},' \
+                '"tags":["analysis","engine","numbers"],"next":null}'
+
+    # What benchmark/apps/rails.ru renders.
+    RAILS_PAGE = <<~HTML.freeze
+      <!DOCTYPE html>
+      <html>
+        <head><title>Articles</title></head>
+        <body>
+          <ul>
+      #{(1..10).map { |id| %(      <li><a href="/articles/#{id}">Pipes &amp; valves, part #{id}</a></li>) }.join("\n")}
+          </ul>
+        </body>
+      </html>
+    HTML
+
+    # Bodies of 1 KB, 10 KB and 1 MB; KB are 1,000 bytes.
+    SMALL, MIDDLE, LARGE = [1000, 10_000, 1_000_000].map { |bytes| NUMBERED[bytes].freeze }
 
     # What a browser sends with a request for a page.
     BROWSER = {
@@ -57,6 +79,14 @@ module Bench
       Workload.new(name: "handshakes", title: "full handshakes of TLS 1.3, one request for each connection", app: "hello",
                    chunks: "hello", connections: 32, headers: { "Connection" => "close" }, body: HELLO, tls: true,
                    unit: "handshake", tool: Handshakes),
+      Workload.new(name: "json", title: "a small JSON document, made for each request", body: JSON_BODY),
+      Workload.new(name: "body_10k", title: "a body of 10 KB in one string", chunks: "body:#{MIDDLE.bytesize}", body: MIDDLE),
+      Workload.new(name: "post_1k", title: "a POST of 1 KB that is answered with its body", app: "echo", chunks: "echo", post: SMALL,
+                   body: SMALL),
+      Workload.new(name: "post_1m", title: "the same with 1 MB", app: "echo", chunks: "echo", connections: 16, post: LARGE,
+                   body: LARGE),
+      Workload.new(name: "file_1m", title: "a file of 1 MB, by a body with to_path", chunks: "body:#{LARGE.bytesize}",
+                   connections: 16, body: LARGE),
       Workload.new(name: "enumerable_20", title: "a body with 20 chunks from each", chunks: 20, body: CHUNK * 20),
       Workload.new(name: "streaming_20", title: "a streaming body with 20 writes", chunks: 20, body: CHUNK * 20,
                    goals: QUARTER_OF_PUMA),
@@ -66,7 +96,9 @@ module Bench
       Workload.new(name: "full_hijack", title: "a full hijack, one request for each connection", body: HELLO),
       Workload.new(name: "full_hijack_http2", title: "the full hijack translated: 100 streams of one connection of HTTP/2",
                    app: "full_hijack", connections: 1, streams: 100, body: HELLO),
-      Workload.new(name: "sleep", title: "an application that sleeps for 10 ms", connections: 256, body: HELLO)
+      Workload.new(name: "sleep", title: "an application that sleeps for 10 ms", connections: 256, body: HELLO),
+      Workload.new(name: "rails", title: "a page of Rails, with a view and a query of SQLite", gems: %w[rails sqlite3],
+                   body: RAILS_PAGE)
     ].freeze
   end
 end

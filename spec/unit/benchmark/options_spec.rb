@@ -6,7 +6,7 @@ RSpec.describe Bench::Options do
   def options(*arguments) = described_class.new(arguments)
 
   it "knows each test by a name of its own, and tells what it is" do
-    expect(described_class.names).to include("hello_tls", "handshakes", "full_hijack_http2", "idle_tls", "idle_http2", "streams_http2")
+    expect(described_class.names).to include("hello_tls", "handshakes", "full_hijack_http2", "idle_tls", "idle_http2", "sse", "cable")
       .and(eq(described_class.names.uniq))
     expect(described_class.titles.keys).to eq(described_class.names)
     expect(described_class.titles.values).to all(match(/\S/))

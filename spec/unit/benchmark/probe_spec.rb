@@ -29,6 +29,20 @@ RSpec.describe Bench::Probe do
     end
   end
 
+  it "sends the body of a POST, and says how long it is" do
+    server = TCPServer.new("127.0.0.1", 0)
+    thread = Thread.new do
+      socket = server.accept
+      head = socket.gets("\r\n\r\n")
+      socket.write("HTTP/1.1 200 OK\r\n\r\n", head.lines.first, socket.read(Integer(head[/^Content-Length: (\d+)/, 1], 10)))
+      socket.close
+    end
+    expect(described_class.of(server.addr[1], post: "some text").body).to eq("POST / HTTP/1.1\r\nsome text")
+  ensure
+    thread.join
+    server.close
+  end
+
   it "tells another status" do
     expect(probe("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n").status).to eq(503)
   end
