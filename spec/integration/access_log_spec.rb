@@ -20,6 +20,7 @@ RSpec.describe "The access log" do
     held = connect(server).write(request_bytes("GET", "/held"))
     eventually { latch.waiting == 1 }
     queued = connect(server).write(request_bytes("GET", "/queued"))
+    eventually { server.server.stats[:queued] == 1 }
     start = Process.clock_gettime(Process::CLOCK_MONOTONIC)
     eventually { Process.clock_gettime(Process::CLOCK_MONOTONIC) - start > 0.3 }
     latch.open
