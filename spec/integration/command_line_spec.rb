@@ -50,7 +50,7 @@ RSpec.describe "The command penstock" do
     it "listens at several places" do
       path = File.join(temporary_folder, "server.sock")
       server = spawn_server(hello, args: ["-b", "tcp://127.0.0.1:0", "-b", "unix://#{path}?mode=600"])
-      expect(server.output).to include("Listening on unix://#{path}")
+      eventually { server.output.include?("Listening on unix://#{path}") }
       expect([get(server, "/tcp").body, get("unix://#{path}", "/unix").body]).to eq %w[/tcp /unix]
     end
 
