@@ -14,6 +14,7 @@ use crate::{
     connection::Connection,
     log::AccessEntry,
     outgoing::{Outgoing, broken},
+    stream::Gone,
 };
 
 /// What hyper sends behind a head.
@@ -95,10 +96,14 @@ impl Drop for ResponseBody {
         let whole = all || self.outgoing.is_end_stream() || self.outgoing.is_bodiless();
         let complete = self.complete || (!self.breaking && whole);
         let connection = self.report.connection.clone();
-        if self.report.close_delimited && !complete {
+        let exchange = self.outgoing.exchange().cloned();
+        let gone = exchange
+            .as_ref()
+            .and_then(|exchange| exchange.outbox.gone());
+        // Also where a client that was given up has taken all that was sent meanwhile.
+        if !complete && (self.report.close_delimited || gone == Some(Gone::TimedOut)) {
             connection.reset_on_close();
         }
-        let exchange = self.outgoing.exchange().cloned();
         let sent = self.outgoing.sent();
         connection.response_done(&mut self.report, exchange, sent, complete);
     }
