@@ -97,11 +97,14 @@ impl Drop for ResponseBody {
         let complete = self.complete || (!self.breaking && whole);
         let connection = self.report.connection.clone();
         let exchange = self.outgoing.exchange().cloned();
-        let gone = exchange
-            .as_ref()
-            .and_then(|exchange| exchange.outbox.gone());
-        // Also where a client that was given up has taken all that was sent meanwhile.
-        if !complete && (self.report.close_delimited || gone == Some(Gone::TimedOut)) {
+        // Such a client sees a reset also where it has taken all that was sent meanwhile.
+        let is_given_up = || {
+            let gone = exchange
+                .as_ref()
+                .and_then(|exchange| exchange.outbox.gone());
+            gone == Some(Gone::TimedOut)
+        };
+        if !complete && (self.report.close_delimited || is_given_up()) {
             connection.reset_on_close();
         }
         let sent = self.outgoing.sent();

@@ -6,14 +6,14 @@ use super::date;
 use crate::{outgoing::Outgoing, response::Head};
 
 /// A head of HTTP/2: without the fields that speak of a connection (RFC 9113 section 8.2.2).
-pub(super) fn to_response(head: Head, outgoing: &Outgoing, is_tunnel: bool) -> Response<()> {
+/// `is_accepted`: of a tunnel, by a 101.
+pub(super) fn to_response(head: Head, outgoing: &Outgoing, is_accepted: bool) -> Response<()> {
     let Head {
         mut status,
         mut headers,
         content_length,
         ..
     } = head;
-    let is_accepted = is_tunnel && status == StatusCode::SWITCHING_PROTOCOLS;
     if is_accepted {
         // RFC 8441 section 5: what an upgrade says by a 101.
         status = StatusCode::OK;
@@ -33,11 +33,11 @@ pub(super) fn finish_head(status: StatusCode, mut headers: HeaderMap) -> Respons
     {
         headers.insert(header::DATE, date);
     }
-    interim(status, headers)
+    bare_head(status, headers)
 }
 
 /// A head without the fields that none may have.
-pub(super) fn interim(status: StatusCode, mut headers: HeaderMap) -> Response<()> {
+pub(super) fn bare_head(status: StatusCode, mut headers: HeaderMap) -> Response<()> {
     headers.remove(header::UPGRADE);
     headers.remove(header::TE);
     let mut response = Response::new(());

@@ -11,7 +11,7 @@ use std::{
 use http::{HeaderMap, Response, StatusCode};
 use parking_lot::Mutex;
 
-use super::{OpenStream, Shared, response::interim, sender::Sender};
+use super::{OpenStream, Shared, response::bare_head, sender::Sender};
 use crate::{connection::Connection, response::Head, stream::Gone};
 
 /// A stream, as its exchange knows it.
@@ -49,12 +49,12 @@ impl Stream {
 
     /// Sends an interim response, unless the final one is out.
     pub(crate) fn send_interim(&self, head: Head) {
-        self.push_interim(interim(head.status, head.headers));
+        self.push_interim(bare_head(head.status, head.headers));
     }
 
     /// Asks the client for the body that it holds back (RFC 9110 section 10.1.1).
     pub(super) fn send_continue(&self) {
-        self.push_interim(interim(StatusCode::CONTINUE, HeaderMap::new()));
+        self.push_interim(bare_head(StatusCode::CONTINUE, HeaderMap::new()));
     }
 
     fn push_interim(&self, response: Response<()>) {

@@ -230,13 +230,14 @@ impl Task {
         exchange: Option<Arc<Inner>>,
         is_tunnel: bool,
     ) -> (StatusCode, Result<Sending, Gone>) {
-        if is_tunnel && head.status == StatusCode::SWITCHING_PROTOCOLS {
+        let is_accepted = is_tunnel && head.status == StatusCode::SWITCHING_PROTOCOLS;
+        if is_accepted {
             // Behind a 101 there is no body that they could speak of (RFC 9110 section 15.2.2).
             head.content_length = None;
             head.chunked = false;
         }
         let outgoing = Outgoing::new(&head, body, exchange, self.is_head);
-        let response = to_response(head, &outgoing, is_tunnel);
+        let response = to_response(head, &outgoing, is_accepted);
         let status = response.status();
         let sending = Sending::new(outgoing);
         let begun = self.sender.send_head(response, sending.is_ended());

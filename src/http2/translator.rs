@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use super::{
-    response::{finish_head, interim},
+    response::{bare_head, finish_head},
     response_head::{Framing, Garbage, ResponseHead},
     sender::Sender,
     websocket,
@@ -281,7 +281,7 @@ impl Translator {
         let switches = head.status == StatusCode::SWITCHING_PROTOCOLS;
         if head.status.is_informational() && !switches {
             if head.status != StatusCode::CONTINUE {
-                sender.send_interim(interim(head.status, head.headers));
+                sender.send_interim(bare_head(head.status, head.headers));
             }
             return Ok(());
         }
