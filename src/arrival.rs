@@ -73,6 +73,7 @@ impl Arrival {
         Counters::add(&server.counters.requests);
         let exchange = Exchange {
             inner: inner.clone(),
+            queued: now,
         };
         match server.queue.push_quietly(exchange) {
             // Woken behind the tasks that are ready now: they may have more for it.

@@ -23,20 +23,11 @@ impl Carrier {
         }
     }
 
-    /// From `now` on the exchange waits for a thread.
+    /// From `now` on the exchange is the application's.
     pub(crate) fn queued(&self, exchange: &Arc<Inner>, now: Instant) {
         match self {
             Carrier::Http1(connection) => connection.set_current(exchange.clone(), now),
             // Its task has it.
-            Carrier::Http2(_) => {}
-        }
-    }
-
-    /// A thread has claimed the exchange.
-    pub(crate) fn claimed(&self) {
-        match self {
-            Carrier::Http1(connection) => connection.claimed(),
-            // Its task asks when the time in the queue is over.
             Carrier::Http2(_) => {}
         }
     }

@@ -7,7 +7,6 @@ use std::{
     task::{Context, Waker},
 };
 
-use http::StatusCode;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
@@ -20,7 +19,6 @@ use crate::{
     response::Head,
     server::Shared,
     socket::{Address, Ends, Security},
-    stats::Counters,
     stream::Gone,
 };
 
@@ -133,17 +131,9 @@ impl Connection {
         // Whatever is dropped here ends outside of the lock, which its body's end takes.
         let _before = {
             let mut state = self.state.lock();
-            state.enter(Phase::Queued, &self.io, now);
+            state.enter(Phase::Busy, &self.io, now);
             state.current.replace(exchange)
         };
-    }
-
-    /// A thread has claimed the exchange.
-    pub(crate) fn claimed(&self) {
-        let mut state = self.state.lock();
-        if state.phase == Phase::Queued {
-            state.phase = Phase::Busy;
-        }
     }
 
     /// The head of the answer goes out.
@@ -339,18 +329,6 @@ impl Connection {
         } else {
             Look::Exchange(state.current.clone())
         }
-    }
-
-    /// Answers the exchange that waited too long, unless a thread was faster.
-    pub(crate) fn withdraw_from_queue(&self) {
-        let current = self.state.lock().current.clone();
-        if let Some(current) = current
-            && current.withdraw()
-        {
-            Counters::add(&self.server.counters.refused);
-            current.answer_withdrawn(StatusCode::SERVICE_UNAVAILABLE);
-        }
-        self.enter(Phase::Busy);
     }
 }
 

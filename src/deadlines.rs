@@ -27,8 +27,6 @@ pub(crate) enum Expired {
     With(StatusCode),
     /// The client takes nothing.
     Stalled,
-    /// The exchange waited too long for a thread.
-    InQueue,
     /// Nothing has come for a while, and hyper can rest.
     Idle,
 }
@@ -75,7 +73,6 @@ impl Connection {
                 let next = body.check(now, config.body_timeout, config.min_body_rate);
                 return Ok(earliest(next.map_err(|_| late)?, stalled));
             }
-            Phase::Queued => (config.queue_timeout, Expired::InQueue),
             Phase::Busy | Phase::Upload => return Ok(stalled),
         };
         let mut deadline = timeout.map(|timeout| since + timeout);

@@ -33,6 +33,8 @@ use crate::{
 /// The application's half of an exchange.
 pub struct Exchange {
     pub(crate) inner: Arc<Inner>,
+    /// Since when it waits for a thread.
+    pub(crate) queued: tokio::time::Instant,
 }
 
 impl Exchange {
@@ -45,8 +47,6 @@ impl Exchange {
         }
         state.stage = Stage::Claimed;
         state.claimed = Some(Instant::now());
-        drop(state);
-        self.inner.carrier.claimed();
         true
     }
 

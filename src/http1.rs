@@ -165,42 +165,36 @@ where
 {
     let mut draining = false;
     poll_fn(move |cx| {
-        loop {
-            let order = connection.attend(cx);
-            if order == Order::Stop {
-                return Poll::Ready(Outcome::Stopped);
+        let order = connection.attend(cx);
+        if order == Order::Stop {
+            return Poll::Ready(Outcome::Stopped);
+        }
+        if order == Order::Drain && !draining {
+            draining = true;
+            hyper.as_mut().graceful_shutdown();
+        }
+        if let Poll::Ready(result) = hyper.as_mut().poll(cx) {
+            return Poll::Ready(Outcome::Finished(result));
+        }
+        let current = match connection.look() {
+            Look::Takeover => return Poll::Ready(Outcome::Takeover),
+            Look::Exchange(current) => current,
+        };
+        if let Some(exchange) = current {
+            // A client that was given up while hyper waits for it.
+            if exchange.outbox.poll_gone(cx) == Poll::Ready(Gone::TimedOut) {
+                return Poll::Ready(Outcome::Expired(Expired::Stalled));
             }
-            if order == Order::Drain && !draining {
-                draining = true;
-                hyper.as_mut().graceful_shutdown();
-            }
-            if let Poll::Ready(result) = hyper.as_mut().poll(cx) {
-                return Poll::Ready(Outcome::Finished(result));
-            }
-            let current = match connection.look() {
-                Look::Takeover => return Poll::Ready(Outcome::Takeover),
-                Look::Exchange(current) => current,
-            };
-            if let Some(exchange) = current {
-                // A client that was given up while hyper waits for it.
-                if exchange.outbox.poll_gone(cx) == Poll::Ready(Gone::TimedOut) {
-                    return Poll::Ready(Outcome::Expired(Expired::Stalled));
+            match connection.io.poll_watch(cx) {
+                Poll::Ready(Sign::Reset) => return Poll::Ready(Outcome::Lost(Gone::Reset)),
+                Poll::Ready(Sign::Eof) if connection.is_fin_gone() => {
+                    return Poll::Ready(Outcome::Lost(Gone::Closed));
                 }
-                match connection.io.poll_watch(cx) {
-                    Poll::Ready(Sign::Reset) => return Poll::Ready(Outcome::Lost(Gone::Reset)),
-                    Poll::Ready(Sign::Eof) if connection.is_fin_gone() => {
-                        return Poll::Ready(Outcome::Lost(Gone::Closed));
-                    }
-                    // A half close from before the head: the response is still owed.
-                    Poll::Ready(Sign::Eof) | Poll::Pending => {}
-                }
-            }
-            match timer.poll(cx, connection) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Expired::InQueue) => connection.withdraw_from_queue(),
-                Poll::Ready(expired) => return Poll::Ready(Outcome::Expired(expired)),
+                // A half close from before the head: the response is still owed.
+                Poll::Ready(Sign::Eof) | Poll::Pending => {}
             }
         }
+        timer.poll(cx, connection).map(Outcome::Expired)
     })
     .await
 }

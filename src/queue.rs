@@ -93,6 +93,11 @@ impl<T> Queue<T> {
         Some(item)
     }
 
+    /// What `look` sees in the oldest item; `None` where there is none.
+    pub fn oldest<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
+        self.state.lock().items.front().map(look)
+    }
+
     /// Takes the item out for which `wanted` is true, out of its turn, if it is there.
     pub fn remove(&self, wanted: impl Fn(&T) -> bool) -> Option<T> {
         let mut state = self.state.lock();

@@ -20,7 +20,7 @@ pub struct Head {
     /// The connection is closed after this response.
     pub(crate) close: bool,
     /// The protocol that a 101 switches to.
-    pub(crate) upgrade: Option<HeaderValue>,
+    pub(crate) upgrade: Option<Box<HeaderValue>>,
 }
 
 /// Why a field was left out of a head.
@@ -99,7 +99,7 @@ impl Head {
                     .any(|s| s.trim_ascii() == b"close");
             }
             header::UPGRADE if self.status == StatusCode::SWITCHING_PROTOCOLS => {
-                self.upgrade = Some(value);
+                self.upgrade = Some(Box::new(value));
             }
             // RFC 9110 section 7.6.1 again: they speak of a connection that is not theirs.
             _ if name == "keep-alive" || name == "proxy-connection" => {}
@@ -112,7 +112,8 @@ impl Head {
 
     /// Answers 101 with `protocol`, whatever final status the application gave.
     pub fn switch_to(&mut self, protocol: &[u8]) -> Result<(), Rejected> {
-        self.upgrade = Some(HeaderValue::from_bytes(protocol).map_err(|_| Rejected::Value)?);
+        let protocol = HeaderValue::from_bytes(protocol).map_err(|_| Rejected::Value)?;
+        self.upgrade = Some(Box::new(protocol));
         self.status = StatusCode::SWITCHING_PROTOCOLS;
         Ok(())
     }
@@ -167,6 +168,12 @@ impl Head {
         bytes.extend_from_slice(b"\r\n");
         bytes
     }
+}
+
+/// The value of a `content-length` field. `HeaderValue::from` makes it growable, in two allocations.
+pub(crate) fn length_value(length: u64) -> HeaderValue {
+    let mut buffer = itoa::Buffer::new();
+    HeaderValue::from_str(buffer.format(length)).expect("digits can be sent")
 }
 
 /// The body behind a [`Head`].

@@ -1,6 +1,7 @@
 //! The server: its thread, its listeners, and what all connections share.
 
 mod accept;
+mod background;
 mod prelude;
 
 use std::{
@@ -23,7 +24,10 @@ use tokio::{
 };
 
 pub(crate) use self::accept::Permit;
-use self::accept::{accept, connection_limit};
+use self::{
+    accept::{accept, connection_limit},
+    background::{give_memory_back, watch_queue},
+};
 use crate::{
     config::{Bind, Config},
     connection::{Connection, Order},
@@ -38,11 +42,6 @@ use crate::{
     tls,
     wakeups::Wakeups,
 };
-
-/// How often it is looked whether memory is to be given back, and how many connections must
-/// have given their buffers up for it.
-const RELEASE_EVERY: Duration = Duration::from_secs(2);
-const RELEASE_AFTER: usize = 256;
 
 /// A server that listens, and serves once it was started.
 #[derive(Debug)]
@@ -293,6 +292,9 @@ async fn run(shared: Arc<Shared>, listeners: Vec<Listener>) {
     if let Some(release) = shared.config.release_memory {
         tokio::spawn(give_memory_back(release, shared.clone()));
     }
+    if let Some(timeout) = shared.config.queue_timeout {
+        tokio::spawn(watch_queue(timeout, shared.clone()));
+    }
     for listener in listeners {
         tokio::spawn(accept(listener, shared.clone()));
     }
@@ -306,20 +308,6 @@ async fn run(shared: Arc<Shared>, listeners: Vec<Listener>) {
         }
     };
     let _ = tokio::time::timeout(Duration::from_millis(500), closing).await;
-}
-
-/// Many connections that become idle leave many free buffers behind, which the allocator keeps.
-async fn give_memory_back(release: fn(), shared: Arc<Shared>) {
-    let mut interval = tokio::time::interval(RELEASE_EVERY);
-    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        interval.tick().await;
-        if shared.rested.load(Ordering::Relaxed) >= RELEASE_AFTER {
-            shared.rested.store(0, Ordering::Relaxed);
-            // A panic in there concerns nobody here.
-            let _ = tokio::task::spawn_blocking(release).await;
-        }
-    }
 }
 
 impl Shared {

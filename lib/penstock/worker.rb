@@ -56,7 +56,7 @@ module Penstock
       # Not in a child, in which the application goes on that has forked without a block: the request is the parent's to end.
       if settled || @engine.ours?
         break_off(stream) unless settled
-        finish(env, stream, body, [status, headers, failure])
+        finish(env, stream, body) { [status, headers, failure] }
       end
     end
 
@@ -93,12 +93,12 @@ module Penstock
       stream.answered? ? stream.abort : ErrorPage.refuse(stream, 500)
     end
 
-    # Each step is taken also where the one before has killed the thread.
-    def finish(env, stream, body, result)
+    # Each step is taken also where the one before has killed the thread. The block gives what the callables are called with.
+    def finish(env, stream, body)
       guard(env) { body.close if body.respond_to?(:close) }
     ensure
       callables = Array(env["rack.response_finished"])
-      callables.empty? ? stream.release : conclude(env, stream, callables.dup, result)
+      callables.empty? ? stream.release : conclude(env, stream, callables.dup, yield)
     end
 
     # Rack SPEC, "rack.response_finished": in reverse, each for itself.

@@ -13,9 +13,7 @@ pub(crate) enum Phase {
     Head,
     /// The rest of a body that is received before the application is called.
     Body,
-    /// A thread.
-    Queued,
-    /// The application, or the client that reads its response.
+    /// A thread, the application, or the client that reads its response.
     Busy,
     /// The rest of a body whose response is through.
     Upload,

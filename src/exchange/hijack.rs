@@ -42,7 +42,7 @@ impl Exchange {
     pub fn poll_hijacked(&self, cx: &mut Context<'_>) -> Poll<Result<Hijacked>> {
         let mut state = self.inner.state.lock();
         match std::mem::replace(&mut state.hijack, Hijack::Taken) {
-            Hijack::Given(hijacked) => Poll::Ready(hijacked),
+            Hijack::Given(hijacked) => Poll::Ready(*hijacked),
             Hijack::Wanted | Hijack::Waiting(_) => {
                 state.hijack = Hijack::Waiting(cx.waker().clone());
                 Poll::Pending

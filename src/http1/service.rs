@@ -19,7 +19,7 @@ use crate::{
     outgoing::Outgoing,
     request,
     request_body::RequestBody,
-    response::{Body, Head},
+    response::{Body, Head, length_value},
     stats::Counters,
 };
 
@@ -164,7 +164,7 @@ fn build(
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     if let Some(length) = content_length.filter(|_| status != StatusCode::NO_CONTENT) {
-        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+        headers.insert(header::CONTENT_LENGTH, length_value(length));
     }
     let mut response = Response::new(ResponseBody::new(outgoing, report));
     // hyper overrules "close" towards HTTP/1.0, unless the answer says HTTP/1.0 too.

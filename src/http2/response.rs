@@ -1,9 +1,12 @@
 //! Heads of responses as HTTP/2 has them.
 
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, Response, StatusCode, header};
 
 use super::date;
-use crate::{outgoing::Outgoing, response::Head};
+use crate::{
+    outgoing::Outgoing,
+    response::{Head, length_value},
+};
 
 /// A head of HTTP/2: without the fields that speak of a connection (RFC 9113 section 8.2.2).
 /// `is_accepted`: of a tunnel, by a 101.
@@ -21,7 +24,7 @@ pub(super) fn to_response(head: Head, outgoing: &Outgoing, is_accepted: bool) ->
     } else if status != StatusCode::NO_CONTENT
         && let Some(length) = content_length.or_else(|| outgoing.length_to_announce())
     {
-        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+        headers.insert(header::CONTENT_LENGTH, length_value(length));
     }
     finish_head(status, headers)
 }

@@ -202,24 +202,7 @@ impl Task {
     }
 
     async fn reply(&mut self, inner: &Inner) -> Result<Reply, Gone> {
-        let config = &inner.server.config;
-        let mut deadline = config.queue_timeout.map(|timeout| Instant::now() + timeout);
-        self.run(|cx, _, timer| {
-            loop {
-                if let Poll::Ready(reply) = inner.poll_reply(cx) {
-                    return Poll::Ready(reply);
-                }
-                if timer.poll_at(cx, deadline).is_pending() {
-                    return Poll::Pending;
-                }
-                deadline = None;
-                if inner.withdraw() {
-                    Counters::add(&inner.server.counters.refused);
-                    inner.answer_withdrawn(StatusCode::SERVICE_UNAVAILABLE);
-                }
-            }
-        })
-        .await
+        self.run(|cx, _, _| inner.poll_reply(cx)).await
     }
 
     /// Sends a head, behind which `body` is to follow: its status, and what is left to send.

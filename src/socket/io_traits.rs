@@ -10,6 +10,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{Socket, Stream};
 
+/// Up to so many bytes in several pieces go as one: copying them costs less than what `writev`
+/// does more than `send`.
+const GATHERED: usize = 1024;
+
 /// Applies one method of the traits to whichever socket it is.
 macro_rules! delegate {
     ($self:ident, $method:ident($($argument:expr),*)) => {
@@ -48,6 +52,16 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        let length = bufs.iter().map(|buf| buf.len()).sum::<usize>();
+        if length <= GATHERED {
+            let mut gathered = [0; GATHERED];
+            let mut end = 0;
+            for buf in bufs {
+                gathered[end..end + buf.len()].copy_from_slice(buf);
+                end += buf.len();
+            }
+            return self.poll_write(cx, &gathered[..end]);
+        }
         let this = self.get_mut();
         let written = delegate!(this, poll_write_vectored(cx, bufs));
         written.map(|written| this.count(written))

@@ -25,8 +25,7 @@ const PENDING: usize = 32;
 pub(crate) struct Env<'a> {
     ruby: &'a Ruby,
     hash: RHash,
-    /// Whether the template has HTTP_VERSION.
-    has_version: bool,
+    templates: &'a Templates,
     /// Keys and values that are not in the Hash yet. They are on the stack, where the garbage
     /// collector sees them.
     pending: [(VALUE, VALUE); PENDING],
@@ -40,18 +39,21 @@ impl<'a> Env<'a> {
     /// Ruby is out of memory.
     pub(crate) fn new(
         ruby: &'a Ruby,
-        templates: &Templates,
+        templates: &'a Templates,
         request: &Request,
     ) -> Result<Self, Error> {
-        let template = match request.headers.get(header::HOST) {
-            Some(host) => templates.for_host(ruby, host.as_bytes())?,
-            None => ruby.get_inner(templates.base),
+        let hash = match request.headers.get(header::HOST) {
+            Some(host) => {
+                let template = templates.for_host(ruby, request.version, host.as_bytes())?;
+                duplicate(ruby, template)?
+            }
+            None => templates.hostless(ruby, request.version)?,
         };
         let nil = ruby.qnil().as_raw();
         Ok(Self {
             ruby,
-            hash: duplicate(ruby, template)?,
-            has_version: templates.has_version,
+            hash,
+            templates,
             pending: [(nil, nil); PENDING],
             length: 0,
         })
@@ -145,12 +147,7 @@ impl<'a> Env<'a> {
     }
 
     fn set_line(&mut self, request: &Request) -> Result<(), Error> {
-        let Request {
-            method,
-            uri,
-            version,
-            ..
-        } = request;
+        let Request { method, uri, .. } = request;
         if *method != Method::GET {
             self.set(Text::RequestMethod, self.string(method.as_str().as_bytes()))?;
         }
@@ -170,20 +167,7 @@ impl<'a> Env<'a> {
             }
             _ => path(),
         };
-        self.set(Text::RequestUri, target)?;
-        match *version {
-            Version::HTTP_10 => {
-                let version = Text::Http10.get(self.ruby);
-                self.set(Text::ServerProtocol, version)?;
-                self.set(Text::HttpVersion, version)?;
-            }
-            // HTTP_VERSION stays what the template says (contract, rule 33): MessageBus streams
-            // where it finds HTTP/1.1.
-            Version::HTTP_2 => self.set(Text::ServerProtocol, Text::Http2.get(self.ruby))?,
-            _ if self.has_version => {}
-            _ => self.set(Text::HttpVersion, Text::Http11.get(self.ruby))?,
-        }
-        Ok(())
+        self.set(Text::RequestUri, target)
     }
 
     /// RFC 9110 section 5.3: the values of a name are one, joined by commas; cookies by semicolons
@@ -284,7 +268,7 @@ impl<'a> Env<'a> {
         }
         self.set(
             Text::RemotePort,
-            self.ruby.str_new(&peer.port().to_string()),
+            self.templates.port(self.ruby, peer.port()),
         )
     }
 }

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 
+use http::Version;
 use magnus::{
     Error, RHash, RString, Ruby, Value, gc,
     prelude::*,
@@ -11,48 +12,127 @@ use magnus::{
 
 use crate::strings::Text;
 
-/// The parts of env that requests share: the server's template, and the same with the name and
-/// the port that the last request has asked for, since most ask for the same.
+/// The parts of env that requests share: the server's template, and the same with what the last
+/// request of each version of HTTP has asked for, since most ask for the same.
 pub(crate) struct Templates {
-    pub(crate) base: Opaque<RHash>,
+    base: Opaque<RHash>,
     /// Whether HTTP_VERSION is in there.
-    pub(crate) has_version: bool,
-    recent: RefCell<Option<(Vec<u8>, Opaque<RHash>)>>,
+    has_version: bool,
+    recent: RefCell<[Option<Recent>; 2]>,
+    ports: RefCell<Vec<Option<Port>>>,
 }
+
+/// The template for a value of the Host field.
+struct Recent {
+    host: Vec<u8>,
+    hash: Opaque<RHash>,
+}
+
+/// The port of a client.
+#[derive(Clone, Copy)]
+struct Port {
+    number: u16,
+    text: Opaque<RString>,
+}
+
+/// How many ports of clients are kept as strings: those of connections that stay open.
+const PORTS: usize = 512;
 
 impl Templates {
     pub(crate) fn new(base: RHash) -> Self {
         Self {
             base: base.into(),
             has_version: base.get("HTTP_VERSION").is_some(),
-            recent: RefCell::new(None),
+            recent: RefCell::default(),
+            ports: RefCell::new(vec![None; PORTS]),
         }
     }
 
     pub(crate) fn mark(&self, marker: &gc::Marker) {
         marker.mark(self.base);
-        if let Some((_, hash)) = &*self.recent.borrow() {
-            marker.mark(*hash);
+        for recent in self.recent.borrow().iter().flatten() {
+            marker.mark(recent.hash);
+        }
+        for port in self.ports.borrow().iter().flatten() {
+            marker.mark(port.text);
         }
     }
 
-    /// A template with SERVER_NAME and SERVER_PORT from the Host field of a request.
+    /// A template with the version of HTTP, and with SERVER_NAME and SERVER_PORT from the Host
+    /// field of a request.
     ///
     /// # Errors
     /// Ruby is out of memory.
-    pub(crate) fn for_host(&self, ruby: &Ruby, host: &[u8]) -> Result<RHash, Error> {
-        if let Some((recent, hash)) = &*self.recent.borrow()
-            && recent == host
+    pub(crate) fn for_host(
+        &self,
+        ruby: &Ruby,
+        version: Version,
+        host: &[u8],
+    ) -> Result<RHash, Error> {
+        let slot = usize::from(version == Version::HTTP_2);
+        // What is kept is of HTTP/1.1: HTTP/1.0 is rare.
+        let is_kept = version != Version::HTTP_10;
+        if let Some(recent) = &self.recent.borrow()[slot]
+            && is_kept
+            && recent.host == host
         {
-            return Ok(ruby.get_inner(*hash));
+            return Ok(ruby.get_inner(recent.hash));
         }
         let hash = duplicate(ruby, ruby.get_inner(self.base))?;
         let (name, port) = split_host(host);
         let port = if port.is_empty() { b"80" } else { port };
         hash.aset(Text::ServerName.get(ruby), frozen(ruby, name))?;
         hash.aset(Text::ServerPort.get(ruby), frozen(ruby, port))?;
-        *self.recent.borrow_mut() = Some((host.to_vec(), hash.into()));
+        self.set_version(ruby, hash, version)?;
+        if is_kept {
+            self.recent.borrow_mut()[slot] = Some(Recent {
+                host: host.to_vec(),
+                hash: hash.into(),
+            });
+        }
         Ok(hash)
+    }
+
+    /// A template for a request that names no host.
+    ///
+    /// # Errors
+    /// Ruby is out of memory.
+    pub(crate) fn hostless(&self, ruby: &Ruby, version: Version) -> Result<RHash, Error> {
+        let hash = duplicate(ruby, ruby.get_inner(self.base))?;
+        self.set_version(ruby, hash, version)?;
+        Ok(hash)
+    }
+
+    fn set_version(&self, ruby: &Ruby, hash: RHash, version: Version) -> Result<(), Error> {
+        let (protocol, http) = (Text::ServerProtocol.get(ruby), Text::HttpVersion.get(ruby));
+        match version {
+            Version::HTTP_10 => {
+                hash.aset(protocol, Text::Http10.get(ruby))?;
+                hash.aset(http, Text::Http10.get(ruby))
+            }
+            // HTTP_VERSION stays what the base says (contract, rule 33): MessageBus streams where
+            // it finds HTTP/1.1.
+            Version::HTTP_2 => hash.aset(protocol, Text::Http2.get(ruby)),
+            _ if self.has_version => Ok(()),
+            _ => hash.aset(http, Text::Http11.get(ruby)),
+        }
+    }
+
+    /// The port of a client, as a frozen string.
+    pub(crate) fn port(&self, ruby: &Ruby, number: u16) -> RString {
+        let slot = usize::from(number) % PORTS;
+        if let Some(port) = self.ports.borrow()[slot]
+            && port.number == number
+        {
+            return ruby.get_inner(port.text);
+        }
+        // Made before the list is borrowed, which the garbage collector reads.
+        let text = frozen(ruby, number.to_string().as_bytes());
+        self.ports.borrow_mut()[slot] = Some(Port {
+            number,
+            text: text.into(),
+        });
+        text
     }
 }
 
