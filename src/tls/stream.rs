@@ -2,7 +2,7 @@
 //! share it.
 
 use std::{
-    io,
+    io::{self, Read},
     pin::Pin,
     sync::{
         Arc,
@@ -14,7 +14,7 @@ use std::{
 use parking_lot::Mutex;
 use socket2::SockRef;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
     net::TcpStream,
 };
 use tokio_rustls::server::TlsStream;
@@ -80,9 +80,22 @@ impl AsyncRead for Handle {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let tcp = &self.0.tcp;
         loop {
-            ready!(self.0.tcp.poll_read_ready(cx))?;
-            match self.0.tcp.try_read(buf.initialize_unfilled()) {
+            ready!(tcp.poll_read_ready(cx))?;
+            let space = buf.initialize_unfilled();
+            let mut emptied = None;
+            let read = tcp.try_io(Interest::READABLE, || {
+                let read = (&*SockRef::from(tcp)).read(space)?;
+                if 0 < read && read < space.len() {
+                    // The kernel has no more: what is said here spares the call that would find
+                    // that out, as Tokio's own `poll_read` does.
+                    emptied = Some(read);
+                    return Err(io::ErrorKind::WouldBlock.into());
+                }
+                Ok(read)
+            });
+            match emptied.map_or(read, Ok) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 read => return Poll::Ready(read.map(|read| buf.advance(read))),
             }
