@@ -29,7 +29,7 @@ module Bench
         END
         unset key
         set grid noytics xtics
-        set xlabel #{quoted("#{@unit}, #{Machine.ruby}")}
+        set xlabel #{quoted(@unit)}
         set xrange [0:#{@bars.each_value.max * 1.12}]
         set yrange [#{@bars.size - 0.4}:-0.6]
         set ytics scale 0

@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
 module Bench
-  # A line for each server, through points that are marked.
+  # A line for each server, through points that are marked. The title has to name it where there is only one.
   class LinePlot < Plot
     # @param name [String] the file's name without ".png"
     # @param title [String] what it shows
@@ -28,8 +28,9 @@ module Bench
 
     def settings
       across, up = @axes.map { |axis| quoted(axis) }
-      ["set xlabel #{across}", "set ylabel #{up}", "set key outside right top",
-       "set format x \"%'.0f\"", (@log ? "set logscale y\nset format y \"%g\"" : "set yrange [0:*]\nset format y \"%'g\""),
+      ["set xlabel #{across}", "set ylabel #{up}", "set offsets graph 0.03, graph 0.03, graph 0.05, 0",
+       (@lines.one? ? "unset key" : "set key left top Left reverse"),
+       (@log ? "set logscale y\nset format y \"%g\"" : "set yrange [0:*]"),
        *("set xtics (#{@ticks.map { |tick| "#{quoted(Table.number(tick))} #{tick}" }.join(", ")})" if @ticks)]
     end
 

@@ -56,6 +56,9 @@ module Bench
 
     private
 
+    # Of what was measured, beside the servers in the picture.
+    def versions = "Penstock #{Gem.loaded_specs.fetch("penstock").version}, #{Machine.ruby}"
+
     # With a palette a picture is a fifth of what it is in true colour.
     def head(path)
       <<~GNUPLOT
@@ -63,8 +66,9 @@ module Bench
         set output #{quoted(path)}
         set title #{quoted(title)}
         set border 3 linecolor rgb "#555555"
-        set grid linecolor rgb "#dddddd"
+        set grid linecolor rgb "#bbbbbb"
         set tics nomirror
+        set label 1 #{quoted(versions)} at screen 0.99, screen 0.025 right textcolor rgb "#777777"
       GNUPLOT
     end
 

@@ -75,12 +75,9 @@ module Bench
 
     def name(text) = text[/\A### (\w+):/, 1]
 
-    # The sections of a chapter, if it was measured with these versions; else there are none, and its plots go.
+    # The sections of a chapter, if it was measured with these versions; else there are none.
     def sections_of(chapter)
-      return split(chapter, /^(?=### )/) if chapter&.start_with?(@heading) && chapter.include?(@versions)
-
-      FileUtils.rm_f(Dir.glob(plot_path("*")))
-      []
+      chapter&.start_with?(@heading) && chapter.include?(@versions) ? split(chapter, /^(?=### )/) : []
     end
 
     # All goals of the chapter, for who wants to know no more.

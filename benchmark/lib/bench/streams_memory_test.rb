@@ -75,7 +75,7 @@ module Bench
       end
       return [] if lines.empty?
 
-      [LinePlot.new(NAME, "Resident memory against open streams", axes: ["open streams", "MB resident"], lines:)]
+      [LinePlot.new(NAME, "Resident memory against open streams", axes: ["open streams", "MB resident"], lines:, ticks: [0, *@counts])]
     end
   end
 end

@@ -81,13 +81,6 @@ RSpec.describe Bench::Report do
       report.add(section, order)
       expect(written).to include("said").and(not_include("plots/"))
     end
-
-    it "removes those of a chapter that is begun anew, and no others" do
-      FileUtils.mkdir_p(File.join(folder, "plots"))
-      files = %w[ruby-3.4-sleep.png ruby-3.1-sleep.png].map { |name| File.join(folder, "plots", name).tap { |file| FileUtils.touch(file) } }
-      add("hello", "said")
-      expect(files.map { |file| File.exist?(file) }).to eq([false, true])
-    end
   end
 
   it "writes nothing without a path" do
