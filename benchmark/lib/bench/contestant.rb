@@ -106,15 +106,18 @@ module Bench
     # Ends the server.
     def stop = @server&.stop
 
-    # Answers that were missing or no success, at the last fixed rate too. wrk takes the end of a body that ends with its connection for an
+    # What was missing or no success, at the last fixed rate too. wrk takes the end of a body that ends with its connection for an
     # error of reading, once for each request: these are none.
-    # @return [Integer] in all rounds
-    def errors
-      @results.sum(latency ? latency[:failures] : 0) do |result|
-        ends = closes? ? result.requests : 0
-        result.connect + result.write + result.status + result.timeout + [result.read - ends, 0].max
-      end
+    # @return [Hash{String => Integer}] how many in all rounds, by what went wrong; without those that did not
+    def failures
+      cut = @results.sum { |result| [result.read - (closes? ? result.requests : 0), 0].max }
+      { "not connected" => sum(:connect), "ended before their end" => cut, "not sent" => sum(:write),
+        "with a status above 399" => sum(:status), "too late" => sum(:timeout),
+        "failed at a fixed rate" => latency ? latency[:failures] : 0 }.select { |_, count| count.positive? }
     end
+
+    # @return [Integer] all of them
+    def errors = failures.each_value.sum
 
     # @return [Boolean] whether its bodies end with the connection, so that each request needs a new one
     def closes? = @probe&.framing == :close
@@ -123,6 +126,8 @@ module Bench
     def rival? = peer.other? && !beside? && fault.nil? && errors.zero?
 
     private
+
+    def sum(kind) = @results.sum(&kind)
 
     # What goes wrong in the block becomes the fault; then it returns nil.
     def attempt

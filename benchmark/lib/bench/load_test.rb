@@ -19,7 +19,7 @@ module Bench
       noise = Noise.new
       measure
       table = LoadTable.new(@workload, @contestants, @options).to_s
-      notes = [*closing_notes, *peer_notes, noise.sentence, verdicts.join]
+      notes = [*failure_notes, *closing_notes, *peer_notes, noise.sentence, verdicts.join]
       text = [commands, table, *notes].reject(&:empty?).join("\n")
       Report::Section.new(@workload.name, @workload.title, text, plots)
     end
@@ -41,7 +41,7 @@ module Bench
     def contestants
       peers = @options.peers.select { |peer| peer.speaks?(@workload) && (peer.rack || @workload.chunks) }
       peers.flat_map do |peer|
-        peer.thread_counts(@options.threads).flat_map do |threads|
+        peer.thread_counts(@options.threads_of(@workload)).flat_map do |threads|
           beside = @workload.beside && !peer.other?
           [Contestant.new(peer, threads, @workload),
            *(Contestant.new(peer, threads, @workload.plaintext, beside: "without TLS") if beside)]
@@ -68,6 +68,15 @@ module Bench
       return [] if bars.empty?
 
       [BarPlot.new(@workload.name, "#{@workload.name}: #{@workload.title}", unit: "CPU µs a #{@workload.unit}", bars:)]
+    end
+
+    # How a server answers wrongly, with which nothing is compared therefore.
+    def failure_notes
+      failing = running.reject { |contestant| contestant.errors.zero? }
+      failing.map do |contestant|
+        kinds = contestant.failures.map { |what, count| "#{Table.number(count)} #{what}" }
+        "**#{contestant.label} answers wrongly**: of its requests #{kinds.join(", ")}.\n"
+      end
     end
 
     def closing_notes

@@ -73,6 +73,15 @@ module Bench
     # @return [Integer] rounds of a test; each server has one turn in each
     def rounds(close: false) = @rounds || (close && !quick ? Goal::ROUNDS : SIZES.fetch(quick)[:rounds])
 
+    # @param workload [Workload] what is measured
+    # @return [Array<Integer>] numbers of Ruby threads to measure it with: those of its goals, or the most
+    def threads_of(workload)
+      return threads if @threads_given
+
+      chosen = threads & workload.goals.map { |goal| goal.of.last }
+      chosen.empty? ? [threads.max] : chosen
+    end
+
     # @param test [String] a test's name
     # @return [String] the command that runs this test alone, and in the same way
     def command(test) = ["bin/bench", test, *@flags].join(" ")
@@ -88,7 +97,7 @@ module Bench
     # What a look takes, and what a measurement for the record takes.
     SIZES = {
       true => { rounds: 3, threads: [5], seconds: 1, rate_seconds: 1, warm_up: 1, requests: 20_000 },
-      false => { rounds: 7, threads: [1, 5], seconds: 1, rate_seconds: 3, warm_up: 1, requests: 50_000 }
+      false => { rounds: 7, threads: [1, 5], seconds: 1, rate_seconds: 2, warm_up: 1, requests: 50_000 }
     }.freeze
     private_constant :SIZES
 
@@ -146,7 +155,9 @@ module Bench
     end
 
     def choice_options(parser)
-      parser.on("--threads LIST", Array, "numbers of Ruby threads (1,5)") { |list| @threads = list.map { count(_1) } }
+      parser.on("--threads LIST", Array, "numbers of Ruby threads (1,5, of which a test without a goal takes 5)") do |list|
+        @threads_given = @threads = list.map { count(_1) }
+      end
       parser.on("--peers LIST", Array, "servers (#{Peers::NAMES.join(",")})") { |list| @peers = check_peers(list) }
       parser.on("--baseline DIR", "Penstock of another work tree beside this one; compiled there before") { |dir| @baseline = dir }
       parser.on("--output FILE", "instead of benchmark/RESULTS.md; - only prints") do |file|

@@ -10,16 +10,19 @@ module Bench
     # Numbers of threads.
     THREADS = [1, 2, 5, 10, 16].freeze
 
-    # The scenario in which one request of a hundred computes, and how often it is carried out.
+    # The scenario in which one request of a hundred computes.
     COMPUTING = Scenarios::ALL.fetch("cpu_bound")
-    COMPUTING_ROUNDS = 3
+
+    # Rounds of everything: what is to be seen is no matter of a few percent.
+    ROUNDS = 3
 
     # The workloads: one that never waits, and one that does nothing else.
     SHORT, WAITING = %w[hello sleep].map { |name| Workloads::ALL.find { |workload| workload.name == name } }
 
-    # @param options [Options] how many rounds, and how long a turn is
+    # @param options [Options] how many rounds at most, and how long a turn is
     def initialize(options)
       @options = options
+      @rounds = [ROUNDS, options.rounds].min
     end
 
     # Runs it.
@@ -36,14 +39,14 @@ module Bench
 
     def measure(workload)
       contestants = THREADS.map { |threads| Contestant.new(Peers::PENSTOCK, threads, workload) }
-      Turns.take(contestants, @options.rounds, @options)
+      Turns.take(contestants, @rounds, @options)
       contestants
     end
 
     # Milliseconds: p99 of the requests that do not compute.
     def beside_computing(threads)
       server = Server.new(Peers::PENSTOCK, threads:, app: COMPUTING.app)
-      rounds = Array.new([COMPUTING_ROUNDS, @options.rounds].min) do
+      rounds = Array.new(@rounds) do
         Client.run(*computing(server.port), connections: COMPUTING.clients) { |client| client.phase("cpu_bound")[:answer_p99] }
       end
       Statistics.median(rounds)

@@ -17,7 +17,7 @@ RSpec.describe Bench::Contestant do
     puma.results << result(0)
     expect(puma).to be_rival
     puma.results << result(1)
-    expect(puma).to have_attributes(rival?: false, errors: 1)
+    expect(puma).to have_attributes(rival?: false, errors: 1, failures: { "with a status above 399" => 1 })
   end
 
   it "is none where it is Penstock, bare hyper, or there to be compared with itself" do

@@ -23,6 +23,13 @@ RSpec.describe Bench::Options do
     expect([options("--quick").rounds(close: true), options("--rounds", "2").rounds(close: true)]).to eq([3, 2])
   end
 
+  it "takes the numbers of threads that a workload's goals are about, unless it is told which" do
+    hello, json, rails = %w[hello json rails].map { |name| Bench::Workloads::ALL.find { |workload| workload.name == name } }
+    expect([hello, json, rails].map { |workload| options.threads_of(workload) }).to eq([[1, 5], [5], [5]])
+    expect([hello, json].map { |workload| options("--threads", "1,2").threads_of(workload) }).to eq([[1, 2], [1, 2]])
+    expect(options("--quick").threads_of(hello)).to eq([5])
+  end
+
   it "looks quickly at some tests with one number of threads, and at those that are named" do
     quick = options("--quick")
     expect(quick).to have_attributes(tests: described_class::QUICK_TESTS, threads: [5], output: nil)
