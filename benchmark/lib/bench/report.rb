@@ -55,7 +55,6 @@ module Bench
     # beside the file.
     # @param section [Section] a test's results
     # @param order [Array<String>] the names of all tests
-    # @raise [Error] where a plot cannot be drawn
     def add(section, order)
       return unless @path
 
@@ -83,16 +82,18 @@ module Bench
     # All goals of the chapter, for who wants to know no more.
     def goals(sections)
       goals = sections.flat_map { |text| text.scan(/^- Goal: (.+)\n/).map { |goal,| "- #{name(text)}: #{goal}\n" } }
-      goals.empty? ? [] : [goals.join]
+      goals.empty? ? [] : ["Goals, each behind the name of its test:\n", goals.join]
     end
 
-    # Draws the plots. Returns their links in Markdown.
+    # Draws the plots. Returns the links in Markdown of those that could be drawn: the section is written in any case.
     def draw(plots)
       return "" unless Plot.possible?
 
-      plots.map do |plot|
+      plots.filter_map do |plot|
         plot.draw(plot_path(plot.name))
         "![#{plot.title}](#{plot_path(plot.name).delete_prefix("#{File.dirname(@path)}/")})\n\n"
+      rescue Error => e
+        warn "bin/bench: #{e.message}"
       end.join
     end
 

@@ -60,7 +60,7 @@ RSpec.describe Bench::Report do
   it "lists all goals of a chapter at its beginning" do
     add("sleep", "slept\n\n- Goal: to sleep: 1, reached.")
     2.times { add("hello", "said\n\n- Goal: to say: 2, **not reached**.") }
-    expect(written).to include("Puma 8.\n\n- hello: to say: 2, **not reached**.\n- sleep: to sleep: 1, reached.\n\n### hello")
+    expect(written).to include("Puma 8.\n\nGoals, each behind the name of its test:\n\n- hello: to say: 2, **not reached**.\n- sleep: to sleep: 1, reached.\n\n### hello")
   end
 
   describe "with a plot" do
@@ -74,6 +74,13 @@ RSpec.describe Bench::Report do
       report.add(section, order)
       expect(plot).to have_received(:draw).with(File.join(folder, "plots/ruby-3.4-hello.png"))
       expect(written).to end_with("said\n\n![What it takes](plots/ruby-3.4-hello.png)\n")
+    end
+
+    it "writes its table alone where it cannot be drawn" do
+      allow(Bench::Plot).to receive(:possible?).and_return(true)
+      allow(plot).to receive(:draw).and_raise(Bench::Error, "gnuplot did not draw")
+      expect { report.add(section, order) }.to output("bin/bench: gnuplot did not draw\n").to_stderr
+      expect(written).to include("said").and(not_include("plots/"))
     end
 
     it "writes its table alone where there is nothing to draw with" do
