@@ -45,7 +45,7 @@ module Bench
     def draw(path)
       FileUtils.mkdir_p(File.dirname(path))
       output, status = Open3.capture2e("gnuplot", stdin_data: head(path) + script)
-      raise Error, "gnuplot did not draw #{title}: #{output.strip}" unless status.success? && output.empty?
+      raise Error, "gnuplot did not draw #{title}: #{output.strip}" unless status.success?
     end
 
     # @return [String] what gnuplot is told; given by those that derive from this

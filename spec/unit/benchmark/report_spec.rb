@@ -60,7 +60,8 @@ RSpec.describe Bench::Report do
   it "lists all goals of a chapter at its beginning" do
     add("sleep", "slept\n\n- Goal: to sleep: 1, reached.")
     2.times { add("hello", "said\n\n- Goal: to say: 2, **not reached**.") }
-    expect(written).to include("Puma 8.\n\nGoals, each behind the name of its test:\n\n- hello: to say: 2, **not reached**.\n- sleep: to sleep: 1, reached.\n\n### hello")
+    expect(written).to include("Puma 8.\n\nGoals, each behind the name of its test:\n\n- hello: to say: 2, **not reached**.\n" \
+                               "- sleep: to sleep: 1, reached.\n\n### hello")
   end
 
   describe "with a plot" do
