@@ -87,10 +87,10 @@ module Bench
     # What was compared, and what was left out.
     def peer_notes
       mute = @options.peers.reject { |peer| peer.speaks?(@workload) }.map(&:full_title)
-      best = Goal.best(running, nil)
+      best = @contestants.map(&:threads).uniq.filter_map { |threads| Goal.best(running, threads)&.label }.uniq
       [("Not here, for want of HTTP/2: #{mute.join(", ")}.\n" if mute.any?),
        ("#{Tls::VERSION} was negotiated with each server that has figures.\n" if @workload.tls),
-       ("The best of the others is #{best.label}.\n" if best),
+       ("The best of the others: #{best.join("; ")}.\n" if best.any?),
        *Machine.gems(@workload.gems), *@options.notes].compact
     end
   end

@@ -12,7 +12,7 @@ module Bench
     OTHER_TESTS = [*IdleTest::KINDS.keys, *StreamsTest::KINDS.keys, *Scenarios::ALL.keys, *SINGLE_TESTS.keys].freeze
 
     # The tests of --quick: of each thing that has a goal and does not need many rounds.
-    QUICK_TESTS = %w[hello hello_http2 enumerable_20 streaming_20 full_hijack rails idle].freeze
+    QUICK_TESTS = %w[hello hello_http2 enumerable_20 streaming_20 full_hijack idle].freeze
 
     # @return [Array<String>] names of the tests to run, in the order in which they are run
     attr_reader :tests
@@ -58,7 +58,6 @@ module Bench
     def initialize(arguments)
       @quick = false
       @peers = Peers.available
-      @connections = 10_000
       @output = File.join(ROOT, "benchmark/RESULTS.md")
       names = parser.parse(arguments)
       @flags = (arguments - names).grep_v(/\A--output/) - [@output || "-"]
@@ -96,8 +95,8 @@ module Bench
 
     # What a look takes, and what a measurement for the record takes.
     SIZES = {
-      true => { rounds: 3, threads: [5], seconds: 1, rate_seconds: 1, warm_up: 1, requests: 20_000 },
-      false => { rounds: 7, threads: [1, 5], seconds: 1, rate_seconds: 2, warm_up: 1, requests: 50_000 }
+      true => { rounds: 3, threads: [5], seconds: 1, rate_seconds: 1, warm_up: 1, connections: 5000, requests: 20_000 },
+      false => { rounds: 7, threads: [1, 5], seconds: 1, rate_seconds: 2, warm_up: 1, connections: 10_000, requests: 50_000 }
     }.freeze
     private_constant :SIZES
 
@@ -124,6 +123,7 @@ module Bench
       sizes = SIZES.fetch(quick)
       @threads ||= sizes[:threads]
       @seconds ||= sizes[:seconds]
+      @connections ||= sizes[:connections]
       @requests ||= sizes[:requests]
       @rate_seconds, @warm_up = sizes.values_at(:rate_seconds, :warm_up)
     end
