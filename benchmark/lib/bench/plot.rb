@@ -68,7 +68,7 @@ module Bench
         set border 3 linecolor rgb "#555555"
         set grid linecolor rgb "#bbbbbb"
         set tics nomirror
-        set label 1 #{quoted(versions)} at screen 0.01, screen 0.03 left textcolor rgb "#777777"
+        set label 1 #{quoted(versions)} at screen 0.01, screen 0.02 left textcolor rgb "#777777"
       GNUPLOT
     end
 
