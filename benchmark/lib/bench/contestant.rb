@@ -129,11 +129,11 @@ module Bench
 
     def sum(kind) = @results.sum(&kind)
 
-    # What goes wrong in the block becomes the fault; then it returns nil.
+    # What goes wrong in the block becomes the fault, in one line for it stands in a table; then it returns nil.
     def attempt
       yield
     rescue Error => e
-      @fault = e.message
+      @fault = e.message.split.join(" ")
       nil
     end
 
