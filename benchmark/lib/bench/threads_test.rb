@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
 module Bench
-  # What the number of Ruby threads does to Penstock: more of them answer more requests that wait, and cost those more that do not.
+  # What the number of Ruby threads does to Penstock: more of them answer more requests that wait, and may cost those more that do not.
   class ThreadsTest
     # The test's name, and what it is.
     NAME = "threads"
