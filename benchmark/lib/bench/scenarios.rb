@@ -65,7 +65,7 @@ module Bench
         name: "cpu_bound", title: "#{COMPUTING_RATE} requests a second, 1% of which compute for 200 ms, beside 100 streams with heartbeats",
         app: "cpu_bound", clients: 100, streams: true, program: "cpu_bound",
         arguments: ->(seconds:, clients:, path:) { [COMPUTING_RATE, seconds, 64, clients, path] },
-        seconds: 3, phases: %w[cpu_bound],
+        seconds: 2, phases: %w[cpu_bound],
         goals: [ScenarioGoal.new(title: "p99 of hello beside requests that compute", phase: "cpu_bound", key: :answer_p99, limit: 0.9)],
         columns: {
           "p50 of hello, ms" => MEDIAN["cpu_bound", :answer_p50], "p99" => MEDIAN["cpu_bound", :answer_p99],

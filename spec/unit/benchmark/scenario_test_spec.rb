@@ -13,7 +13,7 @@ RSpec.describe Bench::ScenarioTest do
 
   it "writes down what it runs" do
     expect(section("cable", "penstock")).to include("-t 5 ", "bench-client cable PORT 200 4 1000 1\n")
-    expect(section("cpu_bound", "penstock", "puma")).to include("bench-client cpu_bound PORT 200 3 64 100 /stream|/hijack\n")
+    expect(section("cpu_bound", "penstock", "puma")).to include("bench-client cpu_bound PORT 200 2 64 100 /stream|/hijack\n")
   end
 
   it "puts what is wrong into the place of the figures" do
