@@ -95,7 +95,7 @@ module Bench
                    app: "full_hijack", connections: 1, streams: 100, body: HELLO),
       Workload.new(name: "sleep", title: "an application that sleeps for 10 ms", connections: 256, body: HELLO),
       Workload.new(name: "rails", title: "a page of Rails, with a view and a query of SQLite", gems: %w[rails sqlite3],
-                   body: RAILS_PAGE, goals: [Goal.new(["penstock", 5], ["puma", 5], 0.97)], rate: 400)
+                   body: RAILS_PAGE, goals: [Goal.new(["penstock", 5], ["puma", 5], 0.97)], rate: 500)
     ].freeze
   end
 end
