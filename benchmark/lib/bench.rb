@@ -12,7 +12,8 @@ module Bench
 end
 
 %w[
-  machine noise process_tree process_sample certificate server peer peers statistics table report
-  wrk h2load client handshakes tls workload goal workloads probe contestant tls_cost load_test idle_test streams_run
-  streams_table streams_test scenario_run scenarios scenario_test soak_test options program
+  machine noise process_tree process_sample certificate server peer peers statistics table plot bar_plot line_plot report
+  wrk h2load client handshakes tls workload goal workloads probe contestant turns tls_cost load_table load_test idle_test
+  streams_run streams_table streams_test hold streams_memory_test idle_streams_test scenario_run scenarios scenario_test
+  rates_test threads_test soak_test options program
 ].each { |name| require_relative "bench/#{name}" }

@@ -85,7 +85,7 @@ pub async fn run(
     // What came until now does not count.
     heartbeats.jitter.take();
 
-    let requests = rate::send(port, open, rate, seconds, path_of).await?;
+    let requests = rate::send(port, open, rate, seconds, rate::HELLO_BYTES, path_of).await?;
     let jitter = heartbeats.jitter.take();
     if jitter.len() == 0 {
         return Err("no heartbeat came".into());

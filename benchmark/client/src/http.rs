@@ -91,6 +91,11 @@ impl Connection {
         }
     }
 
+    /// Waits until the connection can take a request; `false` where it never will, for the server has ended it.
+    pub async fn is_ready(&mut self) -> bool {
+        self.sender.ready().await.is_ok()
+    }
+
     /// Whether the server has closed the connection, or said that it will.
     pub fn is_closed(&self) -> bool {
         self.sender.is_closed()

@@ -10,8 +10,10 @@
 //!     sends so many requests of several kinds
 //! bench-client handshakes PORT CONNECTIONS SECONDS
 //!     connects with TLS, so many connections at a time
-//! bench-client rate PORT RATE SECONDS CONNECTIONS
-//!     sends so many requests a second over the connections
+//! bench-client rate PORT RATE SECONDS CONNECTIONS BYTES
+//!     sends so many requests a second over the connections; each answer's body has to have so many bytes
+//! bench-client hold PORT PATH COUNT…
+//!     opens streams at PATH until there are COUNT, for each COUNT in turn, and holds them
 //! bench-client cpu_bound PORT RATE SECONDS CONNECTIONS STREAMS PATH
 //!     the same, while one of a hundred computes and streams at PATH get heartbeats
 //! bench-client cable PORT RATE SECONDS SUBSCRIBERS BROADCASTS
@@ -30,6 +32,7 @@ mod broadcast;
 mod cable;
 mod cpu_bound;
 mod handshakes;
+mod hold;
 mod http;
 mod http2;
 mod idle;
@@ -58,7 +61,7 @@ pub type Failure = Box<dyn Error>;
 /// What the command line has to look like.
 const USAGE: &str = "usage: bench-client idle PORT CONNECTIONS [tls] [http2] | \
                      streams PORT STREAMS PATH BROADCASTS [CONNECTIONS] | soak PORT REQUESTS CONNECTIONS | \
-                     handshakes PORT CONNECTIONS SECONDS | rate PORT RATE SECONDS CONNECTIONS | \
+                     handshakes PORT CONNECTIONS SECONDS | rate PORT RATE SECONDS CONNECTIONS BYTES | hold PORT PATH COUNT… | \
                      cpu_bound PORT RATE SECONDS CONNECTIONS STREAMS PATH | \
                      cable PORT RATE SECONDS SUBSCRIBERS BROADCASTS | message_bus PORT CLIENTS BROADCASTS";
 
@@ -90,9 +93,14 @@ async fn run() -> Result<(), Failure> {
         ["handshakes", port, connections, seconds] => {
             handshakes::run(port.parse()?, connections.parse()?, seconds.parse()?).await
         }
-        ["rate", port, rate, seconds, connections] => {
+        ["rate", port, rate, seconds, connections, bytes] => {
             let (rate, seconds) = (rate.parse()?, seconds.parse()?);
-            rate::run(port.parse()?, rate, seconds, connections.parse()?).await
+            let (port, connections) = (port.parse()?, connections.parse()?);
+            rate::run(port, rate, seconds, connections, bytes.parse()?).await
+        }
+        ["hold", port, path, counts @ ..] if !counts.is_empty() => {
+            let counts: Result<Vec<usize>, _> = counts.iter().map(|count| count.parse()).collect();
+            hold::run(port.parse()?, path, &counts?).await
         }
         ["cpu_bound", port, rate, seconds, connections, streams, path] => {
             let (port, rate, seconds) = (port.parse()?, rate.parse()?, seconds.parse()?);

@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use hyper::Method;
 use tokio::task::spawn_local;
 use tokio::time::{sleep_until, timeout};
@@ -100,12 +101,21 @@ impl Answers {
     }
 }
 
-/// Opens so many connections, reports, sends requests at this rate over them, and reports. The server runs
-/// `apps/hello.ru`.
-pub async fn run(port: u16, rate: u32, seconds: u32, connections: usize) -> Result<(), Failure> {
+/// The length of the body of a hello.
+pub const HELLO_BYTES: usize = 14;
+
+/// Opens so many connections, reports, sends requests at this rate over them, and reports. An answer whose body has not so many
+/// `bytes` is a failure.
+pub async fn run(
+    port: u16,
+    rate: u32,
+    seconds: u32,
+    connections: usize,
+    bytes: usize,
+) -> Result<(), Failure> {
     let open = open(port, connections).await?;
     phase::finished("open", &format!("\"connections\":{connections}")).await?;
-    let figures = send(port, open, rate, seconds, |_| Some("/")).await?;
+    let figures = send(port, open, rate, seconds, bytes, |_| Some("/")).await?;
     phase::finished("rate", &figures).await
 }
 
@@ -120,13 +130,14 @@ pub async fn open(port: u16, connections: usize) -> Result<Vec<Connection>, Fail
     Ok(open)
 }
 
-/// Sends requests over these connections and returns the figures. `path` says for a request's number what it asks for, or
+/// Sends requests over these connections and returns the figures. `bytes` is the length of each answer's body; `path` says for a request's number what it asks for, or
 /// `None` for a request of `/compute`, the latency of which does not count.
 pub async fn send(
     port: u16,
     open: Vec<Connection>,
     rate: u32,
     seconds: u32,
+    bytes: usize,
     path: fn(u32) -> Option<&'static str>,
 ) -> Result<String, Failure> {
     let schedule = Rc::new(Schedule::new(rate, seconds));
@@ -135,7 +146,9 @@ pub async fn send(
         .into_iter()
         .map(|connection| {
             let (schedule, answers) = (Rc::clone(&schedule), Rc::clone(&answers));
-            spawn_local(one_connection(port, connection, schedule, answers, path))
+            spawn_local(async move {
+                one_connection(port, connection, &schedule, &answers, bytes, path).await;
+            })
         })
         .collect();
     for task in tasks {
@@ -148,16 +161,17 @@ pub async fn send(
 async fn one_connection(
     port: u16,
     mut connection: Connection,
-    schedule: Rc<Schedule>,
-    answers: Rc<Answers>,
+    schedule: &Schedule,
+    answers: &Answers,
+    bytes: usize,
     path: fn(u32) -> Option<&'static str>,
 ) {
     while let Some(due) = schedule.take() {
         let started = due.wait().await;
         let path = path(due.number);
-        let call = connection.call(Method::GET, path.unwrap_or("/compute"));
+        let call = call(port, &mut connection, path.unwrap_or("/compute"));
         match timeout(PATIENCE, call).await {
-            Ok(Ok(body)) if body == "Hello, world!\n" => {
+            Ok(Ok(body)) if body.len() == bytes => {
                 answers.push(path.map(|_| started.elapsed()));
             }
             // What failed is missing among the answers; the next request is another matter.
@@ -168,6 +182,14 @@ async fn one_connection(
             }
         }
     }
+}
+
+/// One request; on a new connection where the server has ended the last one, as it may behind an answer.
+async fn call(port: u16, connection: &mut Connection, path: &str) -> Result<Bytes, Failure> {
+    if !connection.is_ready().await {
+        *connection = Connection::open(port).await?;
+    }
+    connection.call(Method::GET, path).await
 }
 
 #[cfg(test)]

@@ -12,17 +12,12 @@ module Bench
     # @param arguments [Array<String, Integer>] of bench-client
     # @param connections [Integer] how many it has to be able to hold
     # @yieldparam client [Client] ready for #phase; ended afterwards
+    # @return what the block returns
     def self.run(*arguments, connections:)
-      command = ["taskset", "-c", Server::CLIENT_CORE.to_s, PATH, *arguments.map(&:to_s)]
-      errors = Tempfile.new("bench-client")
-      pipe = IO.popen([*command, { err: errors.path, rlimit_nofile: Server.descriptor_limit(connections) }], "r+")
-      yield new(pipe, errors)
+      client = new(*arguments, connections:)
+      yield client
     ensure
-      if pipe
-        Process.kill(:KILL, pipe.pid) unless Process.wait(pipe.pid, Process::WNOHANG)
-        pipe.close
-      end
-      errors&.close!
+      client&.stop
     end
 
     # @param arguments [Array<String, Integer>] of bench-client
@@ -31,11 +26,20 @@ module Bench
       ["taskset -c #{Server::CLIENT_CORE}", PATH.delete_prefix("#{ROOT}/"), *arguments].join(" ")
     end
 
-    # @param pipe [IO] to the program
-    # @param errors [File] what it says when it fails
-    def initialize(pipe, errors)
-      @pipe = pipe
-      @errors = errors
+    # Starts it, ready for #phase.
+    # @param arguments [Array<String, Integer>] of bench-client
+    # @param connections [Integer] how many it has to be able to hold
+    def initialize(*arguments, connections:)
+      @errors = Tempfile.new("bench-client")
+      command = ["taskset", "-c", Server::CLIENT_CORE.to_s, PATH, *arguments.map(&:to_s)]
+      @pipe = IO.popen([*command, { err: @errors.path, rlimit_nofile: Server.descriptor_limit(connections) }], "r+")
+    end
+
+    # Ends it, whatever it is at.
+    def stop
+      Process.kill(:KILL, @pipe.pid) unless Process.wait(@pipe.pid, Process::WNOHANG)
+      @pipe.close
+      @errors.close!
     end
 
     # Waits for the end of a phase, yields, and lets the program go on.

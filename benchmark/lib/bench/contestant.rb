@@ -3,13 +3,6 @@
 module Bench
   # A running server with a number of threads, and what it has done in each round of a load test.
   class Contestant
-    # A server is at rest when its processes take less than so much of a core.
-    AT_REST = 0.02
-
-    # Seconds over which that is looked at, and seconds after which it is not waited for any longer.
-    REST_INTERVAL = 0.1
-    REST_PATIENCE = 10
-
     # By how much the bytes a request may differ from those of the answer that was looked at.
     BYTES_TOLERANCE = 0.02
 
@@ -27,6 +20,12 @@ module Bench
 
     # @return [String, nil] what is wrong with its answers; nil while nothing is
     attr_reader :fault
+
+    # @return [Hash{Symbol => Numeric, nil}, nil] what bench-client counted at a fixed rate; nil before #at_rate
+    attr_reader :latency
+
+    # @return [Integer, nil] bytes of resident memory behind the last round; nil before
+    attr_reader :resident
 
     # @param peer [Peer] which server
     # @param threads [Integer, nil] Ruby threads; nil where it has no number of them
@@ -57,7 +56,7 @@ module Bench
     # Starts the server and looks at one answer. What goes wrong becomes the fault.
     def start
       attempt do
-        @server = Server.new(peer, **options.except(:port))
+        @server = Server.new(peer, connections:, **options.except(:port))
         @fault = Tls.fault(@server.port, http2: @workload.http2?) if @workload.tls
         @probe = probe
         @fault ||= "answers #{@probe.status}" unless @probe.status == 200
@@ -65,12 +64,15 @@ module Bench
       end
     end
 
+    # @return [Integer] how many connections it has to be able to hold
+    def connections = 1000
+
     # Lets it answer without counting, so that caches are full and YJIT has compiled.
     # @param seconds [Integer] how long
     def warm_up(seconds)
       attempt do
         @workload.load.run(@server.port, @workload, seconds)
-        rest
+        @server.rest
       end
     end
 
@@ -81,22 +83,41 @@ module Bench
         before = @server.tree.cpu
         result = @workload.load.run(@server.port, @workload, seconds)
         record(result, @server.tree.cpu - before)
-        rest
+        @server.rest
+      end
+    end
+
+    # Asks for answers at a fixed rate.
+    # @param seconds [Integer] how long
+    # @param rate [Integer] requests in a second
+    # @return [Hash{Symbol => Numeric, nil}, nil] what bench-client counted; nil where that is a fault
+    def at_rate(seconds, rate: @workload.rate)
+      attempt do
+        arguments = @workload.rate_arguments(@server.port, seconds, rate:)
+        @latency = Client.run(*arguments, connections: @workload.connections) do |client|
+          client.phase("open")
+          client.phase("rate")
+        end
+        @server.rest
+        @latency
       end
     end
 
     # Ends the server.
     def stop = @server&.stop
 
-    # Answers that were missing or no success. wrk takes the end of a body that ends with its connection for an
+    # What was missing or no success, at the last fixed rate too. wrk takes the end of a body that ends with its connection for an
     # error of reading, once for each request: these are none.
-    # @return [Integer] in all rounds
-    def errors
-      @results.sum do |result|
-        ends = closes? ? result.requests : 0
-        result.connect + result.write + result.status + result.timeout + [result.read - ends, 0].max
-      end
+    # @return [Hash{String => Integer}] how many in all rounds, by what went wrong; without those that did not
+    def failures
+      cut = @results.sum { |result| [result.read - (closes? ? result.requests : 0), 0].max }
+      { "not connected" => sum(:connect), "ended before their end" => cut, "not sent" => sum(:write),
+        "with a status above 399" => sum(:status), "too late" => sum(:timeout),
+        "failed at a fixed rate" => latency ? latency[:failures] : 0 }.select { |_, count| count.positive? }
     end
+
+    # @return [Integer] all of them
+    def errors = failures.each_value.sum
 
     # @return [Boolean] whether its bodies end with the connection, so that each request needs a new one
     def closes? = @probe&.framing == :close
@@ -106,11 +127,14 @@ module Bench
 
     private
 
-    # What goes wrong in the block becomes the fault.
+    def sum(kind) = @results.sum(&kind)
+
+    # What goes wrong in the block becomes the fault, in one line for it stands in a table; then it returns nil.
     def attempt
       yield
     rescue Error => e
-      @fault = e.message
+      @fault = e.message.split.join(" ")
+      nil
     end
 
     def probe
@@ -123,6 +147,7 @@ module Bench
     def record(result, spent)
       @results << result
       @cpu << (spent / 1000.0 / result.requests)
+      @resident = @server.tree.resident
       @fault = "answered nothing" if result.requests.zero?
       @fault ||= "answered with other bodies under load" unless size_as_expected?(result)
     end
@@ -142,15 +167,6 @@ module Bench
       return 0 unless @probe.framing == :chunked
 
       @workload.chunks.to_i * "20\r\n\r\n".bytesize
-    end
-
-    # Waits until requests that wrk has left behind are done with, so that they do not burden the next server.
-    def rest
-      (REST_PATIENCE / REST_INTERVAL).to_i.times do
-        before = @server.tree.cpu
-        sleep REST_INTERVAL
-        break if @server.tree.cpu - before < AT_REST * REST_INTERVAL * 1e9
-      end
     end
   end
 end

@@ -5,6 +5,13 @@ require "open3"
 module Bench
   # The load generator of HTTP/2, h2load: a closed loop as wrk is.
   module H2load
+    # Seconds behind the end after which it is not waited for any longer: h2load waits for ever for a connection that a server has
+    # not taken to its end.
+    PATIENCE = 10
+
+    # The status of timeout(1) that has killed h2load.
+    TIMED_OUT = 137
+
     # Runs it on the client's core.
     # @param port [Integer] on 127.0.0.1
     # @param workload [Workload] its URL, connections and streams count
@@ -12,8 +19,11 @@ module Bench
     # @return [Wrk::Result] what it counted; p50 and p99 are nil, for it tells none
     # @raise [Error] with what h2load said, when it did not run
     def self.run(port, workload, seconds)
-      command = ["taskset", "-c", Server::CLIENT_CORE.to_s, *arguments(workload, seconds), workload.url(port)]
-      output, = Open3.capture2e(*command)
+      limit = ["timeout", "--foreground", "--signal=KILL", (seconds + PATIENCE).to_s]
+      command = [*limit, "taskset", "-c", Server::CLIENT_CORE.to_s, *arguments(workload, seconds), workload.url(port)]
+      output, status = Open3.capture2e(*command)
+      raise Error, "leaves h2load waiting" if status.exitstatus == TIMED_OUT
+
       parse(output, seconds) or raise Error, "h2load did not run: #{output.strip}"
     end
 

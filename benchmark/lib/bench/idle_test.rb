@@ -13,7 +13,7 @@ module Bench
 
     # All kinds by the names of their tests.
     KINDS = [
-      Kind.new(name: "idle", title: "idle keep-alive connections", goal: 12),
+      Kind.new(name: "idle", title: "idle keep-alive connections", goal: 7),
       Kind.new(name: "idle_tls", title: "the same over TLS 1.3", tls: true),
       Kind.new(name: "idle_http2", title: "idle connections of HTTP/2", http2: true),
       Kind.new(name: "idle_tls_http2", title: "the same over TLS 1.3", tls: true, http2: true)
@@ -116,7 +116,7 @@ module Bench
       other = @rows.find { _1.peer.name == name }
       return Table::NOTHING if other.nil? || other == row || [row, other].any? { |one| one.bytes.nil? || one.lost.positive? }
 
-      format("%.2f", row.bytes / other.bytes)
+      Table.ratio(row.bytes / other.bytes)
     end
 
     def goal

@@ -28,6 +28,7 @@ module Bench
       Machine.build
       report = Report.new(@options.output, chapter: Machine.ruby, versions: versions)
       puts "#{Machine.ruby}, #{versions}.", ""
+      puts Plot::HINT, "" unless @options.output.nil? || Plot.possible?
       $stdout.flush
       @options.tests.each do |name|
         section = test(name).run
@@ -48,7 +49,7 @@ module Bench
     end
 
     def test(name)
-      if name == SoakTest::NAME then SoakTest.new(@options)
+      if Options::SINGLE_TESTS.key?(name) then Options::SINGLE_TESTS[name].new(@options)
       elsif IdleTest::KINDS.key?(name) then IdleTest.new(IdleTest::KINDS[name], @options)
       elsif StreamsTest::KINDS.key?(name) then StreamsTest.new(StreamsTest::KINDS[name], @options)
       elsif Scenarios::ALL.key?(name) then ScenarioTest.new(Scenarios::ALL[name], @options)

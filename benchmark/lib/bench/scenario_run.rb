@@ -22,10 +22,18 @@ module Bench
 
     # @param name [String] a phase's
     # @param key [Symbol] of one of its figures
+    # @return [Array<Numeric>] those of this name, one for each round; empty where one of them has none
+    def values(name, key)
+      values = @phases[name].map { |figures| figures[key] }
+      values.all? ? values : []
+    end
+
+    # @param name [String] a phase's
+    # @param key [Symbol] of one of its figures
     # @return [Float, nil] the median of those of this name; nil where one of them has none
     def median(name, key)
-      values = @phases[name].map { |figures| figures[key] }
-      Statistics.median(values) if values.any? && values.all?
+      values = values(name, key)
+      Statistics.median(values) if values.any?
     end
 
     # @param name [String] a phase's

@@ -1,28 +1,30 @@
 # frozen_string_literal: true
 
 module Bench
-  # Carries out a scenario with one server after the other.
+  # Carries out a scenario with the servers in turn.
   class ScenarioTest
     # Connections and seconds of a first run that is not measured.
     WARM_UP = { clients: 20, seconds: 1 }.freeze
 
     # @param scenario [Scenario] what is done
-    # @param options [Options] with which servers; how many seconds in all
+    # @param options [Options] with which servers, and how often
     def initialize(scenario, options)
       @scenario = scenario
       @options = options
       @threads = options.threads.max
-      @size = { clients: scenario.clients, seconds: options.rounds * options.seconds }
+      @size = { clients: scenario.clients, seconds: scenario.seconds || options.seconds }
+      @rounds = options.rounds(close: scenario.goals.any? { |goal| Goal.close?(goal.limit) })
     end
 
     # Runs it.
     # @return [Report::Section] the table
     def run
       noise = Noise.new
-      contestants = self.contestants
-      table = Table.markdown(["server", *@scenario.columns.keys], contestants.map { |contestant| row(measure(contestant)) })
-      text = [commands(contestants), table, *Machine.gems(@scenario.gems.to_a), *@options.notes, noise.sentence].join("\n")
-      Report::Section.new(@scenario.name, @scenario.title, text)
+      @runs = contestants.to_h { |contestant| [contestant, ScenarioRun.new(contestant.label)] }
+      measure
+      table = Table.markdown(["server", *@scenario.columns.keys], @runs.each_value.map { |run| row(run) })
+      notes = [*Machine.gems(@scenario.gems.to_a), *@options.notes, noise.sentence, goals].reject(&:empty?)
+      Report::Section.new(@scenario.name, @scenario.title, [commands, table, *notes].join("\n"))
     end
 
     private
@@ -34,8 +36,8 @@ module Bench
       peers.map { |peer| Contestant.new(peer, peer.thread_counts([@threads]).first, workload) }
     end
 
-    def commands(contestants)
-      contestants = contestants.reject { |contestant| known_fault(contestant.peer) }
+    def commands
+      contestants = @runs.keys.reject { |contestant| known_fault(contestant.peer) }
       servers = contestants.map { |contestant| contestant.peer.to_shell(**contestant.options) }
       paths = contestants.filter_map { |contestant| path(contestant.peer) }.uniq.join("|")
       Table.commands(@options.command(@scenario.name), *servers, Client.to_shell(*words("PORT", path: paths, **@size)))
@@ -49,34 +51,44 @@ module Bench
 
     def words(port, **size) = [@scenario.program, port, *@scenario.arguments.call(**size)]
 
-    def measure(contestant)
-      run = ScenarioRun.new(contestant.label)
-      path = path(contestant.peer)
+    def measure
+      @servers = {}
+      each_running { |contestant| start(contestant) }
+      @rounds.times do
+        each_running { |contestant, run| carry_out(@servers[contestant], run, path: path(contestant.peer), **@size) }
+      end
+    ensure
+      @servers.each_value(&:stop)
+    end
+
+    # What goes wrong in the block becomes a server's fault, and it is left alone from then on.
+    def each_running
+      @runs.each do |contestant, run|
+        yield contestant, run unless run.fault
+      rescue Error => e
+        run.fault = e.message
+      end
+    end
+
+    def start(contestant)
       fault = known_fault(contestant.peer)
       raise Error, fault if fault
 
       server = Server.new(contestant.peer, connections: @scenario.clients, **contestant.options.except(:port))
-      carry_out(server, ScenarioRun.new("warm-up"), path:, **WARM_UP)
-      carry_out(server, run, path:, **@size)
-      run
-    rescue Error => e
-      run.fault = e.message
-      run
-    ensure
-      server&.stop
+      @servers[contestant] = server
+      carry_out(server, ScenarioRun.new("warm-up"), path: path(contestant.peer), **WARM_UP)
     end
 
     def carry_out(server, run, **size)
       Client.run(*words(server.port, **size), connections: size[:clients]) do |client|
         spent = server.tree.cpu
-        @scenario.phases.each do |name, count|
-          count.times do
-            figures, total = client.phase(name) { |phase| [phase, server.tree.cpu] }
-            run.add(name, figures, total - spent)
-            spent = total
-          end
+        @scenario.phases.each do |name|
+          figures, total = client.phase(name) { |phase| [phase, server.tree.cpu] }
+          run.add(name, figures, total - spent)
+          spent = total
         end
       end
+      server.rest
     end
 
     # What is wrong stands in the place of the figures.
@@ -85,6 +97,11 @@ module Bench
       return [run.label, "**#{run.fault}**", *Array.new(heads.size - 1, Table::NOTHING)] if run.fault
 
       [run.label, *heads.each_value.map { |cell| cell.call(run) }]
+    end
+
+    def goals
+      sound = @runs.reject { |_, run| run.fault }
+      @scenario.goals.filter_map { |goal| goal.verdict(sound) }.join
     end
   end
 end

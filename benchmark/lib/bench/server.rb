@@ -18,6 +18,13 @@ module Bench
     # Descriptors that a server needs beside its connections.
     SPARE_DESCRIPTORS = 512
 
+    # A server is at rest when its processes take less than so much of a core.
+    AT_REST = 0.02
+
+    # Seconds over which that is looked at, and seconds after which it is not waited for any longer.
+    REST_INTERVAL = 0.1
+    REST_PATIENCE = 10
+
     # What the person who measures may have set for other purposes.
     FOREIGN = %w[BIND PORT WEB_CONCURRENCY RAILS_MAX_THREADS PUMA_MAX_THREADS RACK_ENV RAILS_ENV].freeze
 
@@ -51,6 +58,15 @@ module Bench
       kill_all unless ended_within?(PATIENCE)
       Process.wait(@pid) unless @ended
       @ended = true
+    end
+
+    # Waits until requests that a client has left behind are done with, so that they do not burden the next server.
+    def rest
+      (REST_PATIENCE / REST_INTERVAL).to_i.times do
+        before = tree.cpu
+        sleep REST_INTERVAL
+        break if tree.cpu - before < AT_REST * REST_INTERVAL * 1e9
+      end
     end
 
     # @return [String] all that the server has printed

@@ -14,7 +14,7 @@ module Bench
 
     # All kinds by the names of their tests.
     KINDS = [
-      Kind.new(name: "streams", title: "open streams", app: "broadcast", broadcasts: 7, goal: 24),
+      Kind.new(name: "streams", title: "open streams", app: "broadcast", broadcasts: 7, goal: 12),
       Kind.new(name: "sse", title: "streams of server-sent events", app: "sse", broadcasts: 7, floor: true),
       Kind.new(name: "streams_http2", title: "open streams on 10 connections of HTTP/2", app: "broadcast", streams: 1000,
                broadcasts: 70, connections: 10)

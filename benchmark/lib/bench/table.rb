@@ -6,6 +6,9 @@ module Bench
     # What stands where there is no figure.
     NOTHING = "–"
 
+    # By how much a ratio that means nothing may differ from 1.
+    TIE = 0.1
+
     module_function
 
     # @param heads [Array<String>] one for each column
@@ -33,6 +36,14 @@ module Bench
       return NOTHING if value.nil? || (value.is_a?(Float) && !value.finite?)
 
       number(value, [10, 100].count { |limit| value.abs < limit })
+    end
+
+    # @param value [Float, nil] so many times the figure of another server
+    # @return [String] with the word tie where the two cannot be told apart
+    def ratio(value)
+      return NOTHING unless value
+
+      "#{format("%.2f", value)}#{" (tie)" if (value - 1).abs < TIE}"
     end
 
     # @param count [Integer, nil] of what should not be

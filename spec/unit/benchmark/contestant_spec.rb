@@ -17,7 +17,7 @@ RSpec.describe Bench::Contestant do
     puma.results << result(0)
     expect(puma).to be_rival
     puma.results << result(1)
-    expect(puma).to have_attributes(rival?: false, errors: 1)
+    expect(puma).to have_attributes(rival?: false, errors: 1, failures: { "with a status above 399" => 1 })
   end
 
   it "is none where it is Penstock, bare hyper, or there to be compared with itself" do
@@ -25,7 +25,7 @@ RSpec.describe Bench::Contestant do
   end
 
   it "takes what keeps it from being measured for its fault" do
-    failing = Class.new { def self.run(*) = raise(Bench::Error, "the client failed") }
+    failing = Class.new { def self.run(*) = raise(Bench::Error, "the client\nfailed") }
     broken = described_class.new(Bench::Peers["puma"], 1, workload.dup.tap { |one| one.tool = failing })
     broken.instance_variable_set(:@server, Struct.new(:port, :tree).new(1, Struct.new(:cpu).new(0)))
     broken.turn(1)

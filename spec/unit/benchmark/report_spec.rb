@@ -50,6 +50,47 @@ RSpec.describe Bench::Report do
     expect(written).to eq(before)
   end
 
+  it "keeps one chapter for each series of Ruby" do
+    add("hello", "old")
+    add("sleep", "new", chapter: "Ruby 3.4.6 with YJIT")
+    expect(written.scan(/^## .+/)).to eq(["## Ruby 3.4.6 with YJIT"])
+    expect(written).to not_include("old")
+  end
+
+  it "lists all goals of a chapter at its beginning" do
+    add("sleep", "slept\n\n- Goal: to sleep: 1, reached.")
+    2.times { add("hello", "said\n\n- Goal: to say: 2, **not reached**.") }
+    expect(written).to include("Puma 8.\n\nGoals, each behind the name of its test:\n\n- hello: to say: 2, **not reached**.\n" \
+                               "- sleep: to sleep: 1, reached.\n\n### hello")
+  end
+
+  describe "with a plot" do
+    let(:plot) { Bench::Plot.new("hello", "What it takes") }
+    let(:section) { Bench::Report::Section.new("hello", "a title", "said\n", [plot]) }
+    let(:report) { described_class.new(path, chapter: "Ruby 3.4.5 with YJIT", versions: "Puma 8") }
+
+    it "draws it beside the file, and shows it below the section" do
+      allow(Bench::Plot).to receive(:possible?).and_return(true)
+      allow(plot).to receive(:draw)
+      report.add(section, order)
+      expect(plot).to have_received(:draw).with(File.join(folder, "plots/ruby-3.4-hello.png"))
+      expect(written).to end_with("said\n\n![What it takes](plots/ruby-3.4-hello.png)\n")
+    end
+
+    it "writes its table alone where it cannot be drawn" do
+      allow(Bench::Plot).to receive(:possible?).and_return(true)
+      allow(plot).to receive(:draw).and_raise(Bench::Error, "gnuplot did not draw")
+      expect { report.add(section, order) }.to output("bin/bench: gnuplot did not draw\n").to_stderr
+      expect(written).to include("said").and(not_include("plots/"))
+    end
+
+    it "writes its table alone where there is nothing to draw with" do
+      allow(Bench::Plot).to receive(:possible?).and_return(false)
+      report.add(section, order)
+      expect(written).to include("said").and(not_include("plots/"))
+    end
+  end
+
   it "writes nothing without a path" do
     described_class.new(nil, chapter: "Ruby", versions: "Puma").add(Bench::Report::Section.new("hello", "", ""), order)
     expect(File.exist?(path)).to be(false)

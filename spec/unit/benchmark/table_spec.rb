@@ -12,6 +12,12 @@ RSpec.describe Bench::Table do
     end
   end
 
+  { 0.901 => "0.90 (tie)", 1.099 => "1.10 (tie)", 0.89 => "0.89", 1.11 => "1.11", 0.31 => "0.31", nil => "–" }.each do |value, text|
+    it "writes the ratio #{value.inspect} as #{text}" do
+      expect(described_class.ratio(value)).to eq(text)
+    end
+  end
+
   { 4.973 => "4.97", 36.71 => "36.7", 1144.6 => "1,145", nil => "–" }.each do |value, text|
     it "gives the figure #{value.inspect} three digits" do
       expect(described_class.figure(value)).to eq(text)
