@@ -69,7 +69,7 @@ impl Arrival {
         let request = Request::new(parts);
         let received = received.into_std();
         let inner = Inner::new(carrier, request, input, reader, access, received);
-        inner.carrier.queued(&inner, now);
+        inner.carrier.queued(&inner);
         Counters::add(&server.counters.requests);
         let exchange = Exchange {
             inner: inner.clone(),

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use tokio::time::Instant;
-
 use crate::{connection::Connection, exchange::Inner, http2, response::Head};
 
 /// What carries an exchange between the client and the queue.
@@ -23,10 +21,10 @@ impl Carrier {
         }
     }
 
-    /// From `now` on the exchange is the application's.
-    pub(crate) fn queued(&self, exchange: &Arc<Inner>, now: Instant) {
+    /// The exchange is the application's from now on.
+    pub(crate) fn queued(&self, exchange: &Arc<Inner>) {
         match self {
-            Carrier::Http1(connection) => connection.set_current(exchange.clone(), now),
+            Carrier::Http1(connection) => connection.set_current(exchange.clone()),
             // Its task has it.
             Carrier::Http2(_) => {}
         }

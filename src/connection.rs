@@ -126,12 +126,12 @@ impl Connection {
         (state.requests, last)
     }
 
-    /// From `now` on the connection works for `exchange`.
-    pub(crate) fn set_current(&self, exchange: Arc<Inner>, now: Instant) {
+    /// The connection works for `exchange`, which is the application's.
+    pub(crate) fn set_current(&self, exchange: Arc<Inner>) {
         // Whatever is dropped here ends outside of the lock, which its body's end takes.
         let _before = {
             let mut state = self.state.lock();
-            state.enter(Phase::Busy, &self.io, now);
+            state.phase = Phase::Busy;
             state.current.replace(exchange)
         };
     }
@@ -141,7 +141,6 @@ impl Connection {
         let mut state = self.state.lock();
         // A FIN from before the head is a half close, for the whole of the response.
         state.fin_is_gone = fin_is_gone && !self.io.has_ended();
-        state.phase = Phase::Busy;
         // An interim response that the task has not seen yet: its turn is before the head.
         let interim = std::mem::take(&mut state.interim);
         if !interim.is_empty() {

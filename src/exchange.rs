@@ -33,7 +33,8 @@ use crate::{
 /// The application's half of an exchange.
 pub struct Exchange {
     pub(crate) inner: Arc<Inner>,
-    /// Since when it waits for a thread.
+    /// Since when it waits for a thread. In the order of the queue, since the I/O thread alone takes
+    /// the time and pushes, in one turn.
     pub(crate) queued: tokio::time::Instant,
 }
 
@@ -326,6 +327,8 @@ impl Drop for Exchange {
     fn drop(&mut self) {
         let (answered, hijacked, streams) = {
             let state = self.inner.state.lock();
+            // Withdrawn, and answered by who did that; or the server stops. Who takes an exchange from
+            // the queue claims it.
             if state.stage != Stage::Claimed {
                 return;
             }

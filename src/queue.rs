@@ -221,6 +221,17 @@ mod tests {
     }
 
     #[test]
+    fn shows_the_oldest_item() {
+        let queue = Queue::new(2);
+        assert_eq!(queue.oldest(|item| *item), None);
+        queue.push(1).unwrap();
+        queue.push(2).unwrap();
+        assert_eq!(queue.oldest(|item| *item), Some(1));
+        queue.remove(|item| *item == 1);
+        assert_eq!(queue.oldest(|item| *item), Some(2));
+    }
+
+    #[test]
     fn wakes_the_last_sleeper_and_no_second_one_until_it_came() {
         let queue = Queue::new(9);
         let (first, _a) = sleeper(&queue);

@@ -5,7 +5,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{Instant, sleep_until};
+use tokio::{
+    task::yield_now,
+    time::{Instant, sleep_until},
+};
 
 use super::Shared;
 use crate::exchange::Exchange;
@@ -15,16 +18,28 @@ use crate::exchange::Exchange;
 const RELEASE_EVERY: Duration = Duration::from_secs(2);
 const RELEASE_AFTER: usize = 256;
 
-/// Answers the exchanges that have waited for a thread for too long. Of those that come later none
-/// has before the oldest one.
+/// How long the watch over the queue rests where nothing is queued: a shorter time-out than this does
+/// not keep an idle process busy.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
+
+/// Answers the exchanges that have waited for a thread for `timeout`: none is late before the oldest
+/// one is.
 pub(super) async fn watch_queue(timeout: Duration, shared: Arc<Shared>) {
     loop {
-        let oldest = shared.queue.oldest(|oldest| oldest.queued);
-        sleep_until(oldest.unwrap_or_else(Instant::now) + timeout).await;
-        let is_late = |exchange: &Exchange| exchange.queued + timeout <= Instant::now();
-        let late = |exchange: &Exchange| is_late(exchange).then(|| exchange.inner.clone());
+        let deadline = match shared.queue.oldest(|oldest| oldest.queued) {
+            Some(queued) => queued + timeout,
+            // Whatever comes meanwhile is not late before that.
+            None => Instant::now() + timeout.max(SHORTEST_PAUSE),
+        };
+        sleep_until(deadline).await;
+        let late = |exchange: &Exchange| {
+            let is_late = exchange.queued + timeout <= Instant::now();
+            is_late.then(|| exchange.inner.clone())
+        };
         while let Some(inner) = shared.queue.oldest(late).flatten() {
             inner.give_up_waiting();
+            // There may be many.
+            yield_now().await;
         }
     }
 }

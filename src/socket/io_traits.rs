@@ -52,6 +52,9 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if let [only] = bufs {
+            return self.poll_write(cx, only);
+        }
         let length = bufs.iter().map(|buf| buf.len()).sum::<usize>();
         if length <= GATHERED {
             let mut gathered = [0; GATHERED];

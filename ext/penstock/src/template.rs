@@ -18,7 +18,7 @@ pub(crate) struct Templates {
     base: Opaque<RHash>,
     /// Whether HTTP_VERSION is in there.
     has_version: bool,
-    recent: RefCell<[Option<Recent>; 2]>,
+    recent: RefCell<[Option<Recent>; 3]>,
     ports: RefCell<Vec<Option<Port>>>,
 }
 
@@ -69,11 +69,12 @@ impl Templates {
         version: Version,
         host: &[u8],
     ) -> Result<RHash, Error> {
-        let slot = usize::from(version == Version::HTTP_2);
-        // What is kept is of HTTP/1.1: HTTP/1.0 is rare.
-        let is_kept = version != Version::HTTP_10;
+        let slot = match version {
+            Version::HTTP_10 => 0,
+            Version::HTTP_2 => 2,
+            _ => 1,
+        };
         if let Some(recent) = &self.recent.borrow()[slot]
-            && is_kept
             && recent.host == host
         {
             return Ok(ruby.get_inner(recent.hash));
@@ -84,12 +85,10 @@ impl Templates {
         hash.aset(Text::ServerName.get(ruby), frozen(ruby, name))?;
         hash.aset(Text::ServerPort.get(ruby), frozen(ruby, port))?;
         self.set_version(ruby, hash, version)?;
-        if is_kept {
-            self.recent.borrow_mut()[slot] = Some(Recent {
-                host: host.to_vec(),
-                hash: hash.into(),
-            });
-        }
+        self.recent.borrow_mut()[slot] = Some(Recent {
+            host: host.to_vec(),
+            hash: hash.into(),
+        });
         Ok(hash)
     }
 
@@ -127,7 +126,8 @@ impl Templates {
             return ruby.get_inner(port.text);
         }
         // Made before the list is borrowed, which the garbage collector reads.
-        let text = frozen(ruby, number.to_string().as_bytes());
+        let text = ruby.str_new(&number.to_string());
+        text.freeze();
         self.ports.borrow_mut()[slot] = Some(Port {
             number,
             text: text.into(),

@@ -64,6 +64,26 @@ RSpec.describe "The queue in front of the application" do
     expect(Array.new(@paths.size) { @paths.pop }).to eq(%w[/held /alive])
   end
 
+  it "answers each that has waited for queue_timeout in its own time, behind others and after a time without any" do
+    server = serve_held(threads: 1, queue_timeout: 0.3)
+    running = hold(server)
+    queue_and_leave(server, 1)
+    2.times do
+      late = Array.new(2) do |index|
+        connect(server).write(request_bytes("GET", "/late")).tap { eventually { server.server.stats.fetch(:queued) == index + 1 } }
+      end
+      start = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+      second = connect(server).write(request_bytes("GET", "/late"))
+      expect(late.map { |client| client.read_response.status }).to eq([503, 503])
+      expect(second.read_response.status).to eq(503)
+      expect(Process.clock_gettime(Process::CLOCK_MONOTONIC) - start).to be_between(0.25, 3)
+      expect(server.server.stats.fetch(:queued)).to eq(0)
+    end
+    @latch.open
+    expect(running.read_response.status).to eq(200)
+    expect(Array.new(@paths.size) { @paths.pop }).to eq(%w[/held])
+  end
+
   it "goes on behind requests whose clients have gone while they waited" do
     server = serve_held(threads: 1, queue_size: 5)
     running = hold(server)
