@@ -299,15 +299,7 @@ impl Exchange {
 
     /// Gives the rest of the request body up.
     pub fn discard_input(&self) {
-        if !self.inner.reader.is_live() {
-            return;
-        }
-        let server = &self.inner.server;
-        if let Some(runtime) = server.runtime() {
-            self.inner
-                .reader
-                .discard(&runtime, server.config.linger_timeout);
-        }
+        self.inner.discard_input();
     }
 }
 
@@ -336,11 +328,12 @@ impl Drop for Exchange {
             // Answered in between: then there is nothing to say.
             let _ = self.respond(head, body);
         } else if streams && !self.inner.outbox.is_closed() {
-            self.inner.server.log.warn(
-                "a stream was lost: nothing refers to it any more and it was not closed; \
-                 its response was broken off",
-            );
-            self.inner.outbox.abort();
+            if self.inner.outbox.orphan() {
+                // The group closes it, or loses it.
+                self.discard_input();
+                return;
+            }
+            self.inner.lose();
         }
         // Whoever waits for the end of a stream that was never one, behind a hijack, is told; of
         // a whole body the connection tells.

@@ -3,6 +3,8 @@
 //! Writers are any threads; the reader is the task of the connection. One write is contiguous:
 //! writers that must wait stand in line, and only the first may append.
 
+mod membership;
+mod offer;
 mod pending_write;
 mod state;
 
@@ -17,6 +19,7 @@ use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use parking_lot::Mutex;
 
+pub(crate) use self::offer::Offered;
 pub use self::pending_write::PendingWrite;
 use self::state::{End, State, Writer};
 use crate::{
@@ -64,6 +67,7 @@ impl Outbox {
         ended: Arc<EndedQueue>,
     ) -> Self {
         let state = State {
+            shared: Bytes::new(),
             buffer: BytesMut::new(),
             capacity: capacity.max(1),
             policy,
@@ -78,6 +82,8 @@ impl Outbox {
             full: false,
             trailers: None,
             cut: false,
+            groups: Vec::new(),
+            orphaned: false,
         };
         Self {
             id,
@@ -105,10 +111,13 @@ impl Outbox {
         let mut state = self.state.lock();
         let tell = !state.is_ended() && std::mem::take(&mut state.watched);
         state.full = true;
-        let cut = (excess || !state.buffer.is_empty() || !state.line.is_empty()) && state.cut();
+        let cut = (excess || !state.is_drained() || !state.line.is_empty()) && state.cut();
+        state.shared = Bytes::new();
         state.buffer = BytesMut::new();
         let line = std::mem::take(&mut state.line);
+        let groups = std::mem::take(&mut state.groups);
         drop(state);
+        self.quit(groups);
         line.into_iter()
             .filter_map(|writer| writer.waker)
             .for_each(Waker::wake);
@@ -138,7 +147,7 @@ impl Outbox {
             self.wake_reader(state);
             return Ok(Written::All);
         }
-        let fits_alone = state.line.is_empty() && state.buffer.is_empty();
+        let fits_alone = state.line.is_empty() && state.is_drained();
         match state.policy {
             SlowConsumer::Raise if !fits_alone => Err(full(data.len(), &state)),
             SlowConsumer::Disconnect if !fits_alone => {
@@ -270,13 +279,13 @@ impl Outbox {
     pub(crate) fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Taken> {
         let mut state = self.state.lock();
         // What was written before the application broke off has left: it is sent first.
-        let is_drained = state.buffer.is_empty();
+        let is_drained = state.is_drained();
         if state.gone.is_some() || (state.end == Some(End::Aborted) && is_drained) {
             return Poll::Ready(Taken::Aborted);
         }
         if !is_drained {
             // The whole allocation goes: a stream at rest keeps no buffer.
-            let data = std::mem::take(&mut state.buffer).freeze();
+            let data = state.take();
             let writer = state
                 .line
                 .front_mut()
@@ -330,10 +339,12 @@ impl Outbox {
         let tell = !before && std::mem::take(&mut state.watched);
         let gone = state.reason();
         let reader = state.reader.take();
+        let groups = std::mem::take(&mut state.groups);
         drop(state);
         if let Some(reader) = reader {
             self.wakeups.wake(reader);
         }
+        self.quit(groups);
         line.into_iter()
             .filter_map(|writer| writer.waker)
             .for_each(Waker::wake);
@@ -343,10 +354,7 @@ impl Outbox {
     }
 
     fn wake_reader(&self, mut state: parking_lot::MutexGuard<'_, State>) {
-        if !std::mem::take(&mut state.reader_waits) {
-            return;
-        }
-        let reader = state.reader.clone();
+        let reader = state.reader_to_wake();
         drop(state);
         if let Some(reader) = reader {
             self.wakeups.wake(reader);
@@ -357,7 +365,7 @@ impl Outbox {
 fn full(length: usize, state: &State) -> Error {
     let message = format!(
         "the client reads too slowly: {} bytes wait for it and there is no room for {length} more",
-        state.buffer.len()
+        state.waiting()
     );
     Error::new(Kind::SlowConsumer, message)
 }

@@ -26,9 +26,14 @@ struct State {
 impl Wakeups {
     /// Has the I/O thread call `waker` soon. Callable from any thread, and never blocks.
     pub(crate) fn wake(&self, waker: Waker) {
+        self.wake_all([waker]);
+    }
+
+    /// The same with many at once.
+    pub(crate) fn wake_all(&self, wakers: impl IntoIterator<Item = Waker>) {
         let pump = {
             let mut state = self.state.lock();
-            state.pending.push(waker);
+            state.pending.extend(wakers);
             state.pump.take()
         };
         if let Some(pump) = pump {

@@ -17,10 +17,12 @@ use super::Exchange;
 use crate::{
     carrier::Carrier,
     error::Result,
+    group::SlowMember,
     hijack::Hijacked,
     input::{BodyReader, Input},
     log::AccessEntry,
-    outbox::Outbox,
+    message::Message,
+    outbox::{Offered, Outbox},
     request::Request,
     response::{Body, Head},
     server::Shared,
@@ -237,6 +239,31 @@ impl Inner {
         }
         let left = !complete && gone != Some(Gone::Stopped);
         self.log_access(Some(if left { 499 } else { status }), sent);
+    }
+
+    /// Hands a message of a group over; `slow`: what is done where it does not fit.
+    pub(crate) fn offer(&self, message: &Message, slow: Option<SlowMember>) -> Offered {
+        self.outbox.offer(message, slow)
+    }
+
+    /// Breaks a stream off that nobody can close any more.
+    pub(crate) fn lose(&self) {
+        self.server.log.warn(
+            "a stream was lost: nothing refers to it any more and it was not closed; \
+             its response was broken off",
+        );
+        self.outbox.abort();
+    }
+
+    /// Gives the rest of the request body up.
+    pub(crate) fn discard_input(&self) {
+        if !self.reader.is_live() {
+            return;
+        }
+        if let Some(runtime) = self.server.runtime() {
+            self.reader
+                .discard(&runtime, self.server.config.linger_timeout);
+        }
     }
 
     /// Writes the line of the access log, once; `status` is empty for a connection that was taken

@@ -2,21 +2,26 @@
 
 use std::{
     collections::VecDeque,
+    sync::Weak,
     task::{Context, Waker},
 };
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 
 use super::Written;
 use crate::{
     config::SlowConsumer,
     error::{Error, Kind, Result},
+    group::Group,
     stream::Gone,
 };
 
 /// What changes of an outbox.
 pub(super) struct State {
+    /// What waits first: a message that other streams have too.
+    pub(super) shared: Bytes,
+    /// What waits behind it.
     pub(super) buffer: BytesMut,
     pub(super) capacity: usize,
     pub(super) policy: SlowConsumer,
@@ -37,6 +42,10 @@ pub(super) struct State {
     pub(super) trailers: Option<Box<HeaderMap>>,
     /// Something was written that is not sent, because the response is full; told once.
     pub(super) cut: bool,
+    /// The groups of which the stream is a member; empty once it has ended.
+    pub(super) groups: Vec<Weak<Group>>,
+    /// The application refers to the stream no longer.
+    pub(super) orphaned: bool,
 }
 
 /// How this side has ended a stream.
@@ -61,11 +70,48 @@ impl State {
     }
 
     pub(super) fn room(&self) -> usize {
-        self.capacity.saturating_sub(self.buffer.len())
+        self.capacity.saturating_sub(self.waiting())
+    }
+
+    /// How many bytes the reader has not taken.
+    pub(super) fn waiting(&self) -> usize {
+        self.shared.len() + self.buffer.len()
+    }
+
+    /// Whether the reader has taken everything.
+    pub(super) fn is_drained(&self) -> bool {
+        self.waiting() == 0
+    }
+
+    /// Takes the piece that waits first, with its whole allocation: a stream at rest keeps none.
+    pub(super) fn take(&mut self) -> Bytes {
+        if self.shared.is_empty() {
+            std::mem::take(&mut self.buffer).freeze()
+        } else {
+            std::mem::take(&mut self.shared)
+        }
     }
 
     pub(super) fn append(&mut self, data: &[u8]) {
         self.buffer.extend_from_slice(data);
+    }
+
+    /// Appends by reference where nothing waits before it.
+    pub(super) fn append_shared(&mut self, data: &Bytes) {
+        if self.is_drained() {
+            self.shared = data.clone();
+        } else {
+            self.append(data);
+        }
+    }
+
+    /// The reader, where it has found nothing and now there is something.
+    pub(super) fn reader_to_wake(&mut self) -> Option<Waker> {
+        if std::mem::take(&mut self.reader_waits) {
+            self.reader.clone()
+        } else {
+            None
+        }
     }
 
     pub(super) fn is_ended(&self) -> bool {
