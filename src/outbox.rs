@@ -21,7 +21,7 @@ use parking_lot::Mutex;
 
 pub(crate) use self::offer::Offered;
 pub use self::pending_write::PendingWrite;
-use self::state::{End, State, Writer};
+use self::state::{End, Reading, State, Writer};
 use crate::{
     config::SlowConsumer,
     error::{Error, Kind, Result},
@@ -74,7 +74,7 @@ impl Outbox {
             end: None,
             gone: None,
             reader: None,
-            reader_waits: false,
+            reading: Reading::Busy,
             line: VecDeque::new(),
             next_ticket: 0,
             watched: false,
@@ -84,6 +84,8 @@ impl Outbox {
             cut: false,
             groups: Vec::new(),
             orphaned: false,
+            allows_bypass: false,
+            bypassed: 0,
         };
         Self {
             id,
@@ -299,28 +301,25 @@ impl Outbox {
         if state.end == Some(End::Finished) {
             return Poll::Ready(Taken::Finished);
         }
-        state.reader_waits = true;
+        // A look that finds nothing once more ends no rest.
+        if state.reading == Reading::Busy {
+            state.reading = Reading::Waits;
+        }
         state.set_reader(cx);
         Poll::Pending
     }
 
     /// The reader will not come again: a waker that is kept would keep the runtime.
     pub(crate) fn forget_reader(&self) {
-        self.state.lock().reader = None;
+        let mut state = self.state.lock();
+        state.reader = None;
+        state.reading = Reading::Busy;
     }
 
     /// Ready when the client has gone, which a reader has to see also while it cannot take
     /// anything.
     pub(crate) fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<Gone> {
-        let mut state = self.state.lock();
-        if let Some(gone) = state.gone {
-            return Poll::Ready(gone);
-        }
-        // Behind a local close no write gives the client up any more.
-        if state.end.is_none() {
-            state.set_reader(cx);
-        }
-        Poll::Pending
+        self.state.lock().poll_gone(cx)
     }
 
     fn end(

@@ -398,3 +398,77 @@ fn a_member_that_nobody_refers_to_leaves_when_its_client_does() {
     eventually(|| group.is_empty().then_some(()));
     eventually(|| (server.0.stats().connections == 0).then_some(()));
 }
+
+/// A message that no kernel takes at once.
+fn huge(letter: &str) -> String {
+    letter.repeat(8_000_000)
+}
+
+#[test]
+fn what_the_kernel_takes_half_of_stands_before_all_that_comes_behind_it() {
+    let (server, group) = (server(), group());
+    let (mut client, exchange) = member(&server, &group);
+    exchange.outbox().set_policy(SlowConsumer::Raise);
+    let reader = thread::spawn(move || {
+        let body = without_chunks(&client.read_until("\r\n0\r\n\r\n"));
+        client.send(&get("/", ""));
+        (client, body)
+    });
+    let mut expected = String::new();
+    for round in 0..20 {
+        let large = round.to_string().repeat(400_000);
+        eventually(|| (group.write(&message(&large)) == 1).then_some(()));
+        eventually(|| exchange.write(b"own;").ok());
+        expected += &format!("{large}own;");
+    }
+    exchange.outbox().finish();
+    let (mut client, body) = reader.join().unwrap();
+    assert!(
+        body == expected,
+        "{} of {} bytes",
+        body.len(),
+        expected.len()
+    );
+    answer(&server.take(), "the next".into());
+    client.read_until("the next");
+}
+
+#[test]
+fn what_the_kernel_takes_half_of_is_sent_before_the_response_is_broken_off() {
+    let (server, group) = (server(), group());
+    let (mut client, exchange) = member(&server, &group);
+    assert_eq!(group.write(&message(&huge("x"))), 1);
+    exchange.outbox().abort();
+    let body = client.read_to_end();
+    assert_eq!(body.matches('x').count(), 8_000_000);
+    assert!(!body.contains("\r\n0\r\n"));
+}
+
+#[test]
+fn a_member_that_takes_only_half_of_a_message_is_given_up_at_the_time_out() {
+    let server = Running::new(Config {
+        write_timeout: Some(Duration::from_millis(200)),
+        ..config()
+    });
+    let group = group();
+    let (client, exchange) = member(&server, &group);
+    assert_eq!(group.write(&message(&huge("x"))), 1);
+    eventually(|| group.is_empty().then_some(()));
+    assert_eq!(exchange.outbox().gone(), Some(Gone::TimedOut));
+    drop(client);
+}
+
+#[test]
+fn a_member_whose_connection_was_reset_leaves_by_the_next_message() {
+    let (server, group) = (server(), group());
+    let members: Vec<_> = (0..20).map(|_| member(&server, &group)).collect();
+    for (client, exchange) in members {
+        let socket = socket2::Socket::from(client.socket);
+        socket.set_linger(Some(Duration::ZERO)).unwrap();
+        drop(socket);
+        // At once, whether or not the I/O thread has heard of it.
+        group.write(&message("x"));
+        eventually(|| exchange.outbox().gone());
+    }
+    assert!(group.is_empty());
+}

@@ -225,9 +225,10 @@ impl Inner {
         }
     }
 
-    /// The response is through (`complete`), or broken off, behind `sent` bytes of its body.
+    /// The response is through (`complete`), or broken off, behind `sent` bytes of its body that
+    /// went through the protocol.
     pub(crate) fn response_done(&self, status: u16, sent: u64, complete: bool) {
-        let gone = self.outbox.gone();
+        let (gone, bypassed) = self.outbox.account();
         if !complete {
             // The protocol lost the client while it was writing.
             self.set_gone(Gone::Reset);
@@ -238,12 +239,13 @@ impl Inner {
             self.outbox.finish();
         }
         let left = !complete && gone != Some(Gone::Stopped);
-        self.log_access(Some(if left { 499 } else { status }), sent);
+        self.log_access(Some(if left { 499 } else { status }), sent + bypassed);
     }
 
     /// Hands a message of a group over; `slow`: what is done where it does not fit.
     pub(crate) fn offer(&self, message: &Message, slow: Option<SlowMember>) -> Offered {
-        self.outbox.offer(message, slow)
+        self.outbox
+            .offer(message, slow, || self.carrier.bypass(message))
     }
 
     /// Breaks a stream off that nobody can close any more.

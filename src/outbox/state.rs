@@ -3,7 +3,7 @@
 use std::{
     collections::VecDeque,
     sync::Weak,
-    task::{Context, Waker},
+    task::{Context, Poll, Waker},
 };
 
 use bytes::{Bytes, BytesMut};
@@ -29,8 +29,7 @@ pub(super) struct State {
     pub(super) gone: Option<Gone>,
     /// The task of the connection, until the end.
     pub(super) reader: Option<Waker>,
-    /// The reader has found nothing to take.
-    pub(super) reader_waits: bool,
+    pub(super) reading: Reading,
     pub(super) line: VecDeque<Writer>,
     pub(super) next_ticket: u64,
     pub(super) watched: bool,
@@ -46,6 +45,21 @@ pub(super) struct State {
     pub(super) groups: Vec<Weak<Group>>,
     /// The application refers to the stream no longer.
     pub(super) orphaned: bool,
+    /// Whether messages may go past the reader while it rests.
+    pub(super) allows_bypass: bool,
+    /// Bytes of those that did.
+    pub(super) bypassed: u64,
+}
+
+/// What the reader does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// It comes by itself, or has been woken.
+    Busy,
+    /// It has found nothing to take.
+    Waits,
+    /// And all that it has taken is with the kernel: see [`Outbox::poll_turn`](super::Outbox::poll_turn).
+    Rests,
 }
 
 /// How this side has ended a stream.
@@ -107,11 +121,21 @@ impl State {
 
     /// The reader, where it has found nothing and now there is something.
     pub(super) fn reader_to_wake(&mut self) -> Option<Waker> {
-        if std::mem::take(&mut self.reader_waits) {
-            self.reader.clone()
-        } else {
-            None
+        match std::mem::replace(&mut self.reading, Reading::Busy) {
+            Reading::Busy => None,
+            Reading::Waits | Reading::Rests => self.reader.clone(),
         }
+    }
+
+    pub(super) fn poll_gone(&mut self, cx: &Context<'_>) -> Poll<Gone> {
+        if let Some(gone) = self.gone {
+            return Poll::Ready(gone);
+        }
+        // Behind a local close no write gives the client up any more.
+        if self.end.is_none() {
+            self.set_reader(cx);
+        }
+        Poll::Pending
     }
 
     pub(super) fn is_ended(&self) -> bool {
