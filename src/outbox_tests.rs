@@ -272,3 +272,31 @@ fn a_message_is_kept_by_reference_where_nothing_waits_before_it() {
     assert_eq!(take(&outbox), data("own"));
     assert_eq!(&message.chunk()[..], b"6\r\nshared\r\n");
 }
+
+#[test]
+fn a_message_has_no_place_behind_half_a_write() {
+    let (outbox, _) = outbox(4, SlowConsumer::Block);
+    let mut half = write(&outbox, "aaaaaa").unwrap();
+    assert_eq!(take(&outbox), data("aaaa"));
+    outbox.set_policy(SlowConsumer::Raise);
+    let (_, offered) = offer(&outbox, "m", || Ok(Bypassed::Not));
+    assert!(matches!(offered, Offered::Refused));
+    assert!(
+        half.poll(&mut Context::from_waker(Waker::noop()))
+            .is_ready()
+    );
+    drop(half);
+    assert_eq!(take(&outbox), data("aa"));
+    let (_, offered) = offer(&outbox, "m", || Ok(Bypassed::Not));
+    assert!(matches!(offered, Offered::Taken(_)));
+}
+
+#[test]
+fn a_message_longer_than_the_buffer_is_taken_where_nothing_waits() {
+    let (outbox, _) = outbox(4, SlowConsumer::Raise);
+    let not = || Ok(Bypassed::Not);
+    assert!(matches!(offer(&outbox, "longer", not).1, Offered::Taken(_)));
+    assert!(matches!(offer(&outbox, "x", not).1, Offered::Refused));
+    assert_eq!(take(&outbox), data("longer"));
+    assert!(matches!(offer(&outbox, "x", not).1, Offered::Taken(_)));
+}

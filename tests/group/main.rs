@@ -15,6 +15,7 @@ use penstock::{
     exchange::Exchange,
     group::{Group, Heartbeat, Options},
     message::Message,
+    response::{Body, Head},
 };
 use support::{Client, Running, answer, begin, config, eventually, get, wait};
 
@@ -83,6 +84,28 @@ fn an_empty_message_ends_no_body() {
     assert_eq!(group.write(&message("")), 1);
     assert_eq!(group.write(&message("on")), 1);
     assert_eq!(client.read_until("on\r\n"), "2\r\non\r\n");
+}
+
+#[test]
+fn a_message_is_framed_as_its_response_is() {
+    let (server, group) = (server(), group());
+    let mut old = server.connect("GET / HTTP/1.0\r\n\r\n");
+    let first = server.take();
+    begin(&first);
+    let mut own_chunks = server.connect(&get("/", ""));
+    let second = server.take();
+    let mut head = Head::new(200).unwrap();
+    head.append(b"transfer-encoding", b"chunked").unwrap();
+    second.respond(head, Body::Stream).unwrap();
+    for (client, exchange) in [(&mut old, &first), (&mut own_chunks, &second)] {
+        client.read_until("\r\n\r\n");
+        group.add(exchange).unwrap();
+    }
+    for _ in 0..50 {
+        assert_eq!(group.write(&message("3\r\none\r\n")), 2);
+        assert_eq!(old.read_until("one\r\n"), "3\r\none\r\n");
+        assert_eq!(own_chunks.read_until("one\r\n"), "3\r\none\r\n");
+    }
 }
 
 #[test]
@@ -193,6 +216,20 @@ fn a_member_leaves_when_its_stream_ends_while_nobody_writes() {
     assert!(!group.add(&closed).unwrap(), "it has ended");
     assert_eq!(group.write(&message("x")), 1);
     server.0.stop();
+    eventually(|| group.is_empty().then_some(()));
+}
+
+#[test]
+fn a_member_leaves_when_all_is_sent_that_its_head_has_announced() {
+    let (server, group) = (server(), group());
+    let mut client = server.connect(&get("/", ""));
+    let exchange = server.take();
+    let mut head = Head::new(200).unwrap();
+    head.append(b"content-length", b"4").unwrap();
+    exchange.respond(head, Body::Stream).unwrap();
+    assert!(group.add(&exchange).unwrap());
+    assert_eq!(group.write(&message("more than four")), 1);
+    client.read_until("\r\n\r\nmore");
     eventually(|| group.is_empty().then_some(()));
 }
 
