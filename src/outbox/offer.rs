@@ -71,7 +71,8 @@ impl Outbox {
     }
 
     /// The reader makes chunks of what it takes (RFC 9112 section 7.1) on a plain connection: while
-    /// it rests, whole chunks may go past it.
+    /// it rests, whole chunks may go past it. (An encrypted connection may keep what it has taken,
+    /// until its task flushes it.)
     pub(crate) fn allow_bypass(&self) {
         self.state.lock().allows_bypass = true;
     }
