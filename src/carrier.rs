@@ -1,8 +1,10 @@
 //! What carries an exchange: of a protocol, all that an exchange knows.
 
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
-use crate::{connection::Connection, exchange::Inner, http2, response::Head};
+use crate::{
+    connection::Connection, exchange::Inner, http2, io::Bypassed, message::Message, response::Head,
+};
 
 /// What carries an exchange between the client and the queue.
 pub(crate) enum Carrier {
@@ -35,6 +37,18 @@ impl Carrier {
         match self {
             Carrier::Http1(connection) => connection.send_interim(&head.to_http1(None)),
             Carrier::Http2(stream) => stream.send_interim(head),
+        }
+    }
+
+    /// Sends a message past the task that serves the exchange, while that rests.
+    ///
+    /// # Errors
+    /// The connection is broken.
+    pub(crate) fn bypass(&self, message: &Message) -> io::Result<Bypassed> {
+        match self {
+            Carrier::Http1(connection) => connection.io.bypass(message.chunk()),
+            // Never rests.
+            Carrier::Http2(_) => Ok(Bypassed::Not),
         }
     }
 

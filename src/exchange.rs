@@ -56,9 +56,12 @@ impl Exchange {
         self.inner.outbox.id()
     }
 
-    /// The request head; the first call takes it.
+    /// The request head; the first call takes it, and there is none behind the answer.
     pub fn take_request(&self) -> Option<Request> {
-        self.inner.state.lock().request.take()
+        match &mut self.inner.state.lock().answer {
+            Answer::Awaited(request) => request.take(),
+            Answer::Given(..) | Answer::Taken => None,
+        }
     }
 
     /// The request body; the first call takes it, later ones find it empty.
@@ -120,7 +123,7 @@ impl Exchange {
     /// There is an answer already, or the socket was hijacked.
     pub fn respond(&self, head: Head, body: Body) -> Result<()> {
         let mut state = self.inner.state.lock();
-        if !matches!(state.answer, Answer::None) {
+        if state.is_answered() {
             return Err(Error::new(Kind::Misuse, "the response was already begun"));
         }
         if !matches!(state.hijack, Hijack::None) {
@@ -300,15 +303,7 @@ impl Exchange {
 
     /// Gives the rest of the request body up.
     pub fn discard_input(&self) {
-        if !self.inner.reader.is_live() {
-            return;
-        }
-        let server = &self.inner.server;
-        if let Some(runtime) = server.runtime() {
-            self.inner
-                .reader
-                .discard(&runtime, server.config.linger_timeout);
-        }
+        self.inner.discard_input();
     }
 }
 
@@ -339,11 +334,12 @@ impl Drop for Exchange {
             // Answered in between: then there is nothing to say.
             let _ = self.respond(head, body);
         } else if streams && !self.inner.outbox.is_closed() {
-            self.inner.server.log.warn(
-                "a stream was lost: nothing refers to it any more and it was not closed; \
-                 its response was broken off",
-            );
-            self.inner.outbox.abort();
+            if self.inner.outbox.orphan() {
+                // The group closes it, or loses it.
+                self.discard_input();
+                return;
+            }
+            self.inner.lose();
         }
         // Whoever waits for the end of a stream that was never one, behind a hijack, is told; of
         // a whole body the connection tells.

@@ -182,7 +182,8 @@ where
         };
         if let Some(exchange) = current {
             // A client that was given up while hyper waits for it.
-            if exchange.outbox.poll_gone(cx) == Poll::Ready(Gone::TimedOut) {
+            let flushed = connection.io.is_flushed();
+            if exchange.outbox.poll_turn(cx, flushed) == Poll::Ready(Gone::TimedOut) {
                 return Poll::Ready(Outcome::Expired(Expired::Stalled));
             }
             match connection.io.poll_watch(cx) {

@@ -4,6 +4,7 @@
 //! socket itself (for a hijack), word of a client that leaves while hyper does not read, the
 //! room in front of a response's head for a 103, and how long the client has taken nothing.
 
+mod bypass;
 mod http2;
 mod hyper;
 
@@ -20,6 +21,7 @@ use std::{
     time::Duration,
 };
 
+pub(crate) use self::bypass::Bypassed;
 use bytes::{Buf, Bytes, BytesMut};
 use parking_lot::Mutex;
 use tokio::{
@@ -50,13 +52,13 @@ pub(crate) struct Shared {
     facts: Facts,
 }
 
-/// What the connection's task asks at every turn. Only the I/O thread changes it, so that it is
-/// read without a lock.
+/// What the connection's task asks at every turn, so that it is read without a lock. What is sent is
+/// noted with the lock, by the I/O thread but for what goes past hyper.
 #[derive(Debug, Default)]
 struct Facts {
     received: AtomicU64,
     sent: AtomicU64,
-    /// Something of hyper's, or an interim response, is half-written.
+    /// Something of hyper's, or before it, is half-written or on its way there.
     unflushed: AtomicBool,
     eof: AtomicBool,
     /// The client has not taken all that waits for it.
@@ -77,8 +79,9 @@ struct State {
     prefetched: BytesMut,
     /// hyper was told that nothing is there to read.
     reader_waits: bool,
-    /// Interim responses that go out before the next head.
-    interim: BytesMut,
+    /// What goes out before anything of hyper's: interim responses, and the rest of what has gone
+    /// past it.
+    ahead: BytesMut,
     /// Since when the client has not taken all that waits for it.
     blocked: Option<Progress>,
     /// The next look for an error, where no more is read ahead.
@@ -114,7 +117,7 @@ impl Shared {
             socket: Some(socket),
             prefetched: BytesMut::new(),
             reader_waits: false,
-            interim: BytesMut::new(),
+            ahead: BytesMut::new(),
             blocked: None,
             probe: None,
         };
@@ -137,6 +140,11 @@ impl Shared {
     /// Whether all that was written has reached the kernel.
     pub(crate) fn is_flushed(&self) -> bool {
         !self.facts.unflushed.load(Relaxed)
+    }
+
+    /// hyper gets something to write, which it has flushed when it has flushed.
+    pub(crate) fn note_given(&self) {
+        self.facts.unflushed.store(true, Relaxed);
     }
 
     /// Whether the client has ended its side.
@@ -226,7 +234,7 @@ impl Shared {
     pub(crate) fn send_interim(&self, head: &[u8], cx: &mut Context<'_>) {
         let mut state = self.state.lock();
         if self.is_flushed() {
-            state.interim.extend_from_slice(head);
+            state.ahead.extend_from_slice(head);
             // Errors show again at hyper's next write.
             let _ = state.poll_flush(cx, &self.facts);
         }
@@ -272,15 +280,15 @@ impl State {
         true
     }
 
-    fn poll_interim(&mut self, cx: &mut Context<'_>, facts: &Facts) -> Poll<io::Result<()>> {
-        while !self.interim.is_empty() {
+    fn poll_ahead(&mut self, cx: &mut Context<'_>, facts: &Facts) -> Poll<io::Result<()>> {
+        while !self.ahead.is_empty() {
             let Some(socket) = &mut self.socket else {
                 return Poll::Ready(Err(taken()));
             };
             facts.unflushed.store(true, Relaxed);
-            let written = Pin::new(socket).poll_write(cx, &self.interim);
+            let written = Pin::new(socket).poll_write(cx, &self.ahead);
             let written = ready!(self.note_written(facts, written))?;
-            self.interim.advance(written);
+            self.ahead.advance(written);
         }
         Poll::Ready(Ok(()))
     }
@@ -291,8 +299,8 @@ impl State {
         facts: &Facts,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        // Never there in the middle of a message of hyper's: see `send_interim`.
-        ready!(self.poll_interim(cx, facts))?;
+        // Never there in the middle of a message of hyper's: see `send_interim` and `bypass`.
+        ready!(self.poll_ahead(cx, facts))?;
         let Some(socket) = &mut self.socket else {
             return Poll::Ready(Err(taken()));
         };
@@ -341,7 +349,7 @@ impl State {
 
     /// All of hyper's and of ours has reached the kernel.
     fn poll_flush(&mut self, cx: &mut Context<'_>, facts: &Facts) -> Poll<io::Result<()>> {
-        ready!(self.poll_interim(cx, facts))?;
+        ready!(self.poll_ahead(cx, facts))?;
         let Some(socket) = &mut self.socket else {
             return Poll::Ready(Ok(()));
         };

@@ -14,7 +14,7 @@
 //! from the queue and answer them; what they have to tell the I/O thread goes through
 //! `wakeups`, and what they have to wait for is a `poll_…` method that takes a waker. A
 //! connection can leave hyper's hands: `hijack` gives its socket away, `upgrade` copies both
-//! ways behind a 101. A stream of HTTP/2 is what a connection of HTTP/1 is: what tells them apart
+//! ways behind a 101. A [`group`] hands one [`message`] to many streams. A stream of HTTP/2 is what a connection of HTTP/1 is: what tells them apart
 //! is in `carrier`.
 
 #![forbid(unsafe_code)]
@@ -28,6 +28,7 @@ mod dechunk;
 pub mod error;
 pub mod exchange;
 mod fds;
+pub mod group;
 pub mod hijack;
 mod http1;
 mod http2;
@@ -36,6 +37,7 @@ pub mod input;
 mod io;
 mod listener;
 pub mod log;
+pub mod message;
 pub mod network;
 pub mod outbox;
 mod outgoing;

@@ -3,6 +3,8 @@
 //! Writers are any threads; the reader is the task of the connection. One write is contiguous:
 //! writers that must wait stand in line, and only the first may append.
 
+mod membership;
+mod offer;
 mod pending_write;
 mod state;
 
@@ -17,8 +19,9 @@ use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use parking_lot::Mutex;
 
+pub(crate) use self::offer::Offered;
 pub use self::pending_write::PendingWrite;
-use self::state::{End, State, Writer};
+use self::state::{End, Reading, State, Writer};
 use crate::{
     config::SlowConsumer,
     error::{Error, Kind, Result},
@@ -64,13 +67,14 @@ impl Outbox {
         ended: Arc<EndedQueue>,
     ) -> Self {
         let state = State {
+            shared: Bytes::new(),
             buffer: BytesMut::new(),
             capacity: capacity.max(1),
             policy,
             end: None,
             gone: None,
             reader: None,
-            reader_waits: false,
+            reading: Reading::Busy,
             line: VecDeque::new(),
             next_ticket: 0,
             watched: false,
@@ -78,6 +82,10 @@ impl Outbox {
             full: false,
             trailers: None,
             cut: false,
+            groups: Vec::new(),
+            orphaned: false,
+            allows_bypass: false,
+            bypassed: 0,
         };
         Self {
             id,
@@ -105,10 +113,13 @@ impl Outbox {
         let mut state = self.state.lock();
         let tell = !state.is_ended() && std::mem::take(&mut state.watched);
         state.full = true;
-        let cut = (excess || !state.buffer.is_empty() || !state.line.is_empty()) && state.cut();
+        let cut = (excess || !state.is_drained() || !state.line.is_empty()) && state.cut();
+        state.shared = Bytes::new();
         state.buffer = BytesMut::new();
         let line = std::mem::take(&mut state.line);
+        let groups = std::mem::take(&mut state.groups);
         drop(state);
+        self.quit(groups);
         line.into_iter()
             .filter_map(|writer| writer.waker)
             .for_each(Waker::wake);
@@ -138,7 +149,7 @@ impl Outbox {
             self.wake_reader(state);
             return Ok(Written::All);
         }
-        let fits_alone = state.line.is_empty() && state.buffer.is_empty();
+        let fits_alone = state.line.is_empty() && state.is_drained();
         match state.policy {
             SlowConsumer::Raise if !fits_alone => Err(full(data.len(), &state)),
             SlowConsumer::Disconnect if !fits_alone => {
@@ -270,13 +281,13 @@ impl Outbox {
     pub(crate) fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Taken> {
         let mut state = self.state.lock();
         // What was written before the application broke off has left: it is sent first.
-        let is_drained = state.buffer.is_empty();
+        let is_drained = state.is_drained();
         if state.gone.is_some() || (state.end == Some(End::Aborted) && is_drained) {
             return Poll::Ready(Taken::Aborted);
         }
         if !is_drained {
             // The whole allocation goes: a stream at rest keeps no buffer.
-            let data = std::mem::take(&mut state.buffer).freeze();
+            let data = state.take();
             let writer = state
                 .line
                 .front_mut()
@@ -290,28 +301,25 @@ impl Outbox {
         if state.end == Some(End::Finished) {
             return Poll::Ready(Taken::Finished);
         }
-        state.reader_waits = true;
+        // A look that finds nothing once more ends no rest.
+        if state.reading == Reading::Busy {
+            state.reading = Reading::Waits;
+        }
         state.set_reader(cx);
         Poll::Pending
     }
 
     /// The reader will not come again: a waker that is kept would keep the runtime.
     pub(crate) fn forget_reader(&self) {
-        self.state.lock().reader = None;
+        let mut state = self.state.lock();
+        state.reader = None;
+        state.reading = Reading::Busy;
     }
 
     /// Ready when the client has gone, which a reader has to see also while it cannot take
     /// anything.
     pub(crate) fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<Gone> {
-        let mut state = self.state.lock();
-        if let Some(gone) = state.gone {
-            return Poll::Ready(gone);
-        }
-        // Behind a local close no write gives the client up any more.
-        if state.end.is_none() {
-            state.set_reader(cx);
-        }
-        Poll::Pending
+        self.state.lock().poll_gone(cx)
     }
 
     fn end(
@@ -330,10 +338,12 @@ impl Outbox {
         let tell = !before && std::mem::take(&mut state.watched);
         let gone = state.reason();
         let reader = state.reader.take();
+        let groups = std::mem::take(&mut state.groups);
         drop(state);
         if let Some(reader) = reader {
             self.wakeups.wake(reader);
         }
+        self.quit(groups);
         line.into_iter()
             .filter_map(|writer| writer.waker)
             .for_each(Waker::wake);
@@ -343,10 +353,7 @@ impl Outbox {
     }
 
     fn wake_reader(&self, mut state: parking_lot::MutexGuard<'_, State>) {
-        if !std::mem::take(&mut state.reader_waits) {
-            return;
-        }
-        let reader = state.reader.clone();
+        let reader = state.reader_to_wake();
         drop(state);
         if let Some(reader) = reader {
             self.wakeups.wake(reader);
@@ -357,7 +364,7 @@ impl Outbox {
 fn full(length: usize, state: &State) -> Error {
     let message = format!(
         "the client reads too slowly: {} bytes wait for it and there is no room for {length} more",
-        state.buffer.len()
+        state.waiting()
     );
     Error::new(Kind::SlowConsumer, message)
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::wake_counter::WakeCounter;
+use crate::{io::Bypassed, message::Message, wake_counter::WakeCounter};
 
 fn outbox(capacity: usize, policy: SlowConsumer) -> (Outbox, Arc<EndedQueue>) {
     let ended = Arc::new(EndedQueue::new(usize::MAX));
@@ -175,4 +175,128 @@ fn nothing_can_be_written_before_the_response_has_begun() {
     assert!(outbox.write_some(b"a").is_err());
     outbox.open();
     assert!(write(&outbox, "a").is_none());
+}
+
+/// Offers `text`; `bypass`: what becomes of it past the reader. Whether that was asked, and what
+/// came of it.
+fn offer(
+    outbox: &Outbox,
+    text: &str,
+    bypass: impl FnOnce() -> std::io::Result<Bypassed>,
+) -> (bool, Offered) {
+    let mut asked = false;
+    let offered = outbox.offer(&Message::new(text.as_bytes()), None, || {
+        asked = true;
+        bypass()
+    });
+    (asked, offered)
+}
+
+/// A turn of the reader, which has found nothing.
+fn turn(outbox: &Outbox, waker: &Waker, flushed: bool) {
+    let mut cx = Context::from_waker(waker);
+    assert!(outbox.poll_take(&mut cx).is_pending());
+    assert!(outbox.poll_turn(&mut cx, flushed).is_pending());
+}
+
+#[test]
+fn a_message_goes_past_a_reader_that_rests_and_no_other() {
+    let all = || Ok(Bypassed::All);
+    let (outbox, _) = outbox(100, SlowConsumer::Block);
+    turn(&outbox, Waker::noop(), true);
+    assert!(!offer(&outbox, "not allowed", all).0);
+    assert_eq!(take(&outbox), data("not allowed"));
+    outbox.allow_bypass();
+    assert!(!offer(&outbox, "has not looked", all).0);
+    assert_eq!(take(&outbox), data("has not looked"));
+    turn(&outbox, Waker::noop(), false);
+    assert!(!offer(&outbox, "not flushed", all).0);
+    assert_eq!(take(&outbox), data("not flushed"));
+    turn(&outbox, Waker::noop(), true);
+    assert!(offer(&outbox, "past it", all).0);
+    assert!(offer(&outbox, "and on", all).0);
+    assert!(take(&outbox).is_pending());
+    assert!(offer(&outbox, "still at rest", all).0);
+    assert!(write(&outbox, "its own").is_none());
+    assert!(!offer(&outbox, " and behind it", all).0);
+    assert_eq!(take(&outbox), data("its own and behind it"));
+    assert!(!offer(&outbox, "busy", all).0);
+    assert_eq!(outbox.account(), (None, 7 + 6 + 13));
+    outbox.finish();
+    assert!(!offer(&outbox, "ended", all).0);
+}
+
+#[test]
+fn a_reader_that_rests_is_woken_for_what_did_not_go_past_it() {
+    let (outbox, _) = outbox(100, SlowConsumer::Block);
+    let (_, waker) = WakeCounter::with_waker();
+    outbox.allow_bypass();
+    turn(&outbox, &waker, true);
+    let (_, part) = offer(&outbox, "half", || Ok(Bypassed::Part));
+    assert!(matches!(part, Offered::Taken(Some(_))));
+    assert!(take(&outbox).is_pending(), "it is on its way");
+    assert!(!offer(&outbox, "behind", || Ok(Bypassed::All)).0);
+    assert_eq!(take(&outbox), data("behind"));
+    turn(&outbox, &waker, true);
+    let (_, none) = offer(&outbox, "none of it", || Ok(Bypassed::Not));
+    assert!(matches!(none, Offered::Taken(Some(_))));
+    assert_eq!(take(&outbox), data("none of it"));
+    assert_eq!(outbox.account(), (None, 4));
+}
+
+#[test]
+fn a_connection_that_breaks_under_a_message_has_gone() {
+    let (outbox, ended) = outbox(100, SlowConsumer::Block);
+    outbox.allow_bypass();
+    outbox.watch();
+    turn(&outbox, Waker::noop(), true);
+    let reset = || Err(std::io::ErrorKind::ConnectionReset.into());
+    assert!(matches!(offer(&outbox, "x", reset).1, Offered::Refused));
+    assert_eq!(ended.try_pop().unwrap().gone, Some(Gone::Reset));
+}
+
+#[test]
+fn a_message_is_kept_by_reference_where_nothing_waits_before_it() {
+    let (outbox, _) = outbox(100, SlowConsumer::Block);
+    let message = Message::new(b"shared");
+    let not = || Ok(Bypassed::Not);
+    assert!(matches!(
+        outbox.offer(&message, None, not),
+        Offered::Taken(_)
+    ));
+    assert!(write(&outbox, "own").is_none());
+    let Poll::Ready(Taken::Data(taken)) = take(&outbox) else {
+        panic!("nothing to take");
+    };
+    assert_eq!(taken.as_ptr(), message.data().as_ptr());
+    assert_eq!(take(&outbox), data("own"));
+    assert_eq!(&message.chunk()[..], b"6\r\nshared\r\n");
+}
+
+#[test]
+fn a_message_has_no_place_behind_half_a_write() {
+    let (outbox, _) = outbox(4, SlowConsumer::Block);
+    let mut half = write(&outbox, "aaaaaa").unwrap();
+    assert_eq!(take(&outbox), data("aaaa"));
+    outbox.set_policy(SlowConsumer::Raise);
+    let (_, offered) = offer(&outbox, "m", || Ok(Bypassed::Not));
+    assert!(matches!(offered, Offered::Refused));
+    assert!(
+        half.poll(&mut Context::from_waker(Waker::noop()))
+            .is_ready()
+    );
+    drop(half);
+    assert_eq!(take(&outbox), data("aa"));
+    let (_, offered) = offer(&outbox, "m", || Ok(Bypassed::Not));
+    assert!(matches!(offered, Offered::Taken(_)));
+}
+
+#[test]
+fn a_message_longer_than_the_buffer_is_taken_where_nothing_waits() {
+    let (outbox, _) = outbox(4, SlowConsumer::Raise);
+    let not = || Ok(Bypassed::Not);
+    assert!(matches!(offer(&outbox, "longer", not).1, Offered::Taken(_)));
+    assert!(matches!(offer(&outbox, "x", not).1, Offered::Refused));
+    assert_eq!(take(&outbox), data("longer"));
+    assert!(matches!(offer(&outbox, "x", not).1, Offered::Taken(_)));
 }

@@ -26,9 +26,18 @@ struct State {
 impl Wakeups {
     /// Has the I/O thread call `waker` soon. Callable from any thread, and never blocks.
     pub(crate) fn wake(&self, waker: Waker) {
+        self.add(|pending| pending.push(waker));
+    }
+
+    /// The same with many at once.
+    pub(crate) fn wake_all(&self, mut wakers: Vec<Waker>) {
+        self.add(|pending| pending.append(&mut wakers));
+    }
+
+    fn add(&self, add: impl FnOnce(&mut Vec<Waker>)) {
         let pump = {
             let mut state = self.state.lock();
-            state.pending.push(waker);
+            add(&mut state.pending);
             state.pump.take()
         };
         if let Some(pump) = pump {

@@ -4,6 +4,7 @@
 #
 #   GET /stream         a streaming body that returns and leaves its stream open
 #   GET /hijack         the same as a partial hijack, for servers whose streaming bodies hold a thread
+#   GET /group          a streaming body whose stream is a member of a Penstock::Group
 #   POST /broadcast/N   writes message N to each open stream
 #   POST /close         closes each of them
 #   GET /open           how many there are, as far as the application knows
@@ -26,23 +27,40 @@ class Broadcast
     @format = format
     @streams = {}.compare_by_identity
     @lock = Mutex.new
+    @group = Penstock::Group.new if defined?(Penstock::Group)
   end
 
   # @param env [Hash] of Rack
   # @return [Array] a Rack response
   def call(env)
-    case env["PATH_INFO"]
-    when "/stream" then [200, headers, opening(env["penstock.stream"])]
-    when "/hijack" then [200, headers.merge("rack.hijack" => opening(env["penstock.stream"])), []]
-    when %r{\A/broadcast/\d+\z} then text(broadcast(message(Integer(File.basename(env["PATH_INFO"]), 10))))
-    when "/close" then text(close)
-    when "/open" then text(open_streams.size)
-    when "/objects" then text(live_objects)
-    else text("Hello, world!")
-    end
+    opening_of(env) || text(answer(env["PATH_INFO"]))
   end
 
   private
+
+  def opening_of(env)
+    case env["PATH_INFO"]
+    when "/stream" then [200, headers, opening(env["penstock.stream"])]
+    when "/group" then [200, headers, method(:join)]
+    when "/hijack" then [200, headers.merge("rack.hijack" => opening(env["penstock.stream"])), []]
+    end
+  end
+
+  def answer(path)
+    case path
+    when %r{\A/broadcast/\d+\z} then broadcast(message(Integer(File.basename(path), 10)))
+    when "/close" then close
+    when "/open" then count
+    when "/objects" then live_objects
+    else "Hello, world!"
+    end
+  end
+
+  # The body of a stream that the group keeps.
+  def join(stream)
+    stream.write(message(0))
+    @group << stream
+  end
 
   # The body of a stream. It keeps nothing of the request but what tells that the client has gone.
   def opening(notifier)
@@ -57,10 +75,13 @@ class Broadcast
 
   def forget(stream) = @lock.synchronize { @streams.delete(stream) }
 
+  def count = open_streams.size + @group&.size.to_i
+
   def open_streams = @lock.synchronize { @streams.keys }
 
   def broadcast(message)
-    open_streams.count do |stream|
+    written = @group&.write(message).to_i
+    written + open_streams.count do |stream|
       stream.write(message)
     rescue *GONE
       forget(stream)
@@ -70,10 +91,21 @@ class Broadcast
   end
 
   def close
-    open_streams.each do |stream|
+    members = close_group
+    members + open_streams.each do |stream|
       forget(stream)
       stream.close
     end.size
+  end
+
+  # A group that was closed takes no more streams.
+  def close_group
+    return 0 unless @group
+
+    size = @group.size
+    @group.close
+    @group = Penstock::Group.new
+    size
   end
 
   def live_objects

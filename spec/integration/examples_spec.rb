@@ -50,6 +50,28 @@ RSpec.describe "The examples" do
     end
   end
 
+  describe "sse.ru" do
+    it "sends what is posted to all who listen, a field for each line, and heartbeats when nothing is" do
+      server = start("sse.ru", args: ["-t", "1"], env: { "HEARTBEAT" => "0.05" })
+      streams, clients = Array.new(5) { open_stream(server, "/events") }.transpose
+      streams.each { |response| expect(response.text_until("\n\n")).to eq("retry: 1000\n\n") }
+      clients.pop.abort
+      eventually { request(server, "POST", "/", body: "good\r\nmorning").body == "sent to 4\n" }
+      streams.first(4).each do |response|
+        expect(response.text_until("morning\n\n")).to end_with("data: good\ndata: morning\n\n")
+        expect(response.text_until(":\n\n")).to eq(":\n\n")
+      end
+    end
+
+    it "ends its streams when the server does" do
+      server = start("sse.ru")
+      response, = open_stream(server, "/events")
+      response.text_until("\n\n")
+      Process.kill(:TERM, server.pid)
+      expect(response.rest).to eq("")
+    end
+  end
+
   # What rackup puts around every application in development.
   describe "inside of Rack::ContentLength and Rack::Lint", rack: ">= 3.0" do
     def start_inside(name, **options)
@@ -68,6 +90,14 @@ RSpec.describe "The examples" do
       expect(response.text_until("\n")).to eq("welcome\n")
       expect(request(server, "POST", "/", body: "good morning").status).to eq(202)
       expect(response.text_until("\n")).to eq("good morning\n")
+    end
+
+    it "sse.ru sends what is posted" do
+      server = start_inside("sse.ru")
+      response, = open_stream(server, "/events")
+      response.text_until("\n\n")
+      expect(request(server, "POST", "/", body: "good morning").body).to eq("sent to 1\n")
+      expect(response.text_until("\n\n")).to eq("data: good morning\n\n")
     end
 
     it "full_hijack.ru sends each line back" do

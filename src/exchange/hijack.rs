@@ -2,10 +2,7 @@
 
 use std::task::{Context, Poll};
 
-use super::{
-    Exchange,
-    inner::{Answer, Hijack},
-};
+use super::{Exchange, inner::Hijack};
 use crate::{
     error::{Error, Kind, Result},
     hijack::Hijacked,
@@ -18,7 +15,7 @@ impl Exchange {
     /// There is an answer, or the client has gone.
     pub fn want_hijack(&self) -> Result<()> {
         let mut state = self.inner.state.lock();
-        if !matches!(state.answer, Answer::None) {
+        if state.is_answered() {
             return Err(Error::new(Kind::Misuse, "the response was already begun"));
         }
         if let Some(gone) = self.inner.outbox.gone() {

@@ -17,10 +17,12 @@ use super::Exchange;
 use crate::{
     carrier::Carrier,
     error::Result,
+    group::SlowMember,
     hijack::Hijacked,
     input::{BodyReader, Input},
     log::AccessEntry,
-    outbox::Outbox,
+    message::Message,
+    outbox::{Offered, Outbox},
     request::Request,
     response::{Body, Head},
     server::Shared,
@@ -52,7 +54,6 @@ pub(crate) struct Inner {
 /// What changes of an exchange.
 pub(super) struct State {
     pub(super) stage: Stage,
-    pub(super) request: Option<Request>,
     pub(super) input: Input,
     pub(super) answer: Answer,
     /// The answer's body is what is written to the outbox.
@@ -75,7 +76,9 @@ pub(super) enum Stage {
 
 /// What the application has answered.
 pub(super) enum Answer {
-    None,
+    /// Nothing yet, to the request, which is here until the application takes it. In one place with
+    /// the answer, since there is never both.
+    Awaited(Option<Request>),
     Given(Head, Body),
     Taken,
 }
@@ -125,9 +128,8 @@ impl Inner {
             received,
             state: Mutex::new(State {
                 stage: Stage::Queued,
-                request: Some(request),
                 input,
-                answer: Answer::None,
+                answer: Answer::Awaited(Some(request)),
                 streams: false,
                 hijack: Hijack::None,
                 service: None,
@@ -164,7 +166,7 @@ impl Inner {
             return false;
         }
         state.stage = Stage::Withdrawn;
-        state.request = None;
+        state.answer = Answer::Awaited(None);
         state.input = Input::Empty;
         drop(state);
         // Its places are others' now.
@@ -229,9 +231,10 @@ impl Inner {
         }
     }
 
-    /// The response is through (`complete`), or broken off, behind `sent` bytes of its body.
+    /// The response is through (`complete`), or broken off, behind `sent` bytes of its body that
+    /// went through the protocol.
     pub(crate) fn response_done(&self, status: u16, sent: u64, complete: bool) {
-        let gone = self.outbox.gone();
+        let (gone, bypassed) = self.outbox.account();
         if !complete {
             // The protocol lost the client while it was writing.
             self.set_gone(Gone::Reset);
@@ -242,7 +245,33 @@ impl Inner {
             self.outbox.finish();
         }
         let left = !complete && gone != Some(Gone::Stopped);
-        self.log_access(Some(if left { 499 } else { status }), sent);
+        self.log_access(Some(if left { 499 } else { status }), sent + bypassed);
+    }
+
+    /// Hands a message of a group over; `slow`: what is done where it does not fit.
+    pub(crate) fn offer(&self, message: &Message, slow: Option<SlowMember>) -> Offered {
+        self.outbox
+            .offer(message, slow, || self.carrier.bypass(message))
+    }
+
+    /// Breaks a stream off that nobody can close any more.
+    pub(crate) fn lose(&self) {
+        self.server.log.warn(
+            "a stream was lost: nothing refers to it any more and it was not closed; \
+             its response was broken off",
+        );
+        self.outbox.abort();
+    }
+
+    /// Gives the rest of the request body up.
+    pub(crate) fn discard_input(&self) {
+        if !self.reader.is_live() {
+            return;
+        }
+        if let Some(runtime) = self.server.runtime() {
+            self.reader
+                .discard(&runtime, self.server.config.linger_timeout);
+        }
     }
 
     /// Writes the line of the access log, once; `status` is empty for a connection that was taken
@@ -305,7 +334,7 @@ impl Inner {
 
 impl State {
     pub(super) fn is_answered(&self) -> bool {
-        !matches!(self.answer, Answer::None)
+        !matches!(self.answer, Answer::Awaited(_))
     }
 
     pub(super) fn is_hijacked(&self) -> bool {

@@ -63,7 +63,10 @@ impl Body for ResponseBody {
             return Poll::Ready(Some(Err(broken("the response was broken off"))));
         }
         match ready!(this.outgoing.poll_bytes(cx)) {
-            Some(Ok(data)) => Poll::Ready(Some(Ok(Frame::data(data)))),
+            Some(Ok(data)) => {
+                this.report.connection.io.note_given();
+                Poll::Ready(Some(Ok(Frame::data(data))))
+            }
             None => {
                 this.complete = true;
                 // hyper sends them where the client takes some, and the head has named them.

@@ -136,6 +136,8 @@ fn respond(
     // HTTP/1.0 has no chunks: the end of the connection is the end of the body.
     let close_delimited = unknown_length && version == Version::HTTP_10;
     head.close |= close_delimited;
+    let chunked = unknown_length && !head.chunked && !close_delimited;
+    let is_plain = connection.security.is_none();
     let report = Report {
         connection,
         close_delimited,
@@ -143,7 +145,10 @@ fn respond(
         status: head.status.as_u16(),
     };
     let is_head = exchange.is_head;
-    let outgoing = Outgoing::new(&head, body, Some(exchange), is_head);
+    let outgoing = Outgoing::new(&head, body, Some(exchange.clone()), is_head);
+    if chunked && is_plain && !outgoing.is_bodiless() {
+        exchange.outbox.allow_bypass();
+    }
     build(version, head, outgoing, report)
 }
 

@@ -2,21 +2,26 @@
 
 use std::{
     collections::VecDeque,
-    task::{Context, Waker},
+    sync::Weak,
+    task::{Context, Poll, Waker},
 };
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 
 use super::Written;
 use crate::{
     config::SlowConsumer,
     error::{Error, Kind, Result},
+    group::Group,
     stream::Gone,
 };
 
 /// What changes of an outbox.
 pub(super) struct State {
+    /// What waits first: a message that other streams have too.
+    pub(super) shared: Bytes,
+    /// What waits behind it.
     pub(super) buffer: BytesMut,
     pub(super) capacity: usize,
     pub(super) policy: SlowConsumer,
@@ -24,8 +29,7 @@ pub(super) struct State {
     pub(super) gone: Option<Gone>,
     /// The task of the connection, until the end.
     pub(super) reader: Option<Waker>,
-    /// The reader has found nothing to take.
-    pub(super) reader_waits: bool,
+    pub(super) reading: Reading,
     pub(super) line: VecDeque<Writer>,
     pub(super) next_ticket: u64,
     pub(super) watched: bool,
@@ -37,6 +41,25 @@ pub(super) struct State {
     pub(super) trailers: Option<Box<HeaderMap>>,
     /// Something was written that is not sent, because the response is full; told once.
     pub(super) cut: bool,
+    /// The groups of which the stream is a member; empty once it has ended.
+    pub(super) groups: Vec<Weak<Group>>,
+    /// The application refers to the stream no longer.
+    pub(super) orphaned: bool,
+    /// Whether messages may go past the reader while it rests.
+    pub(super) allows_bypass: bool,
+    /// Bytes of those that did.
+    pub(super) bypassed: u64,
+}
+
+/// What the reader does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// It comes by itself, or has been woken.
+    Busy,
+    /// It has found nothing to take.
+    Waits,
+    /// And all that it has taken is with the kernel: see [`Outbox::poll_turn`](super::Outbox::poll_turn).
+    Rests,
 }
 
 /// How this side has ended a stream.
@@ -61,11 +84,58 @@ impl State {
     }
 
     pub(super) fn room(&self) -> usize {
-        self.capacity.saturating_sub(self.buffer.len())
+        self.capacity.saturating_sub(self.waiting())
+    }
+
+    /// How many bytes the reader has not taken.
+    pub(super) fn waiting(&self) -> usize {
+        self.shared.len() + self.buffer.len()
+    }
+
+    /// Whether the reader has taken everything.
+    pub(super) fn is_drained(&self) -> bool {
+        self.waiting() == 0
+    }
+
+    /// Takes the piece that waits first, with its whole allocation: a stream at rest keeps none.
+    pub(super) fn take(&mut self) -> Bytes {
+        if self.shared.is_empty() {
+            std::mem::take(&mut self.buffer).freeze()
+        } else {
+            std::mem::take(&mut self.shared)
+        }
     }
 
     pub(super) fn append(&mut self, data: &[u8]) {
         self.buffer.extend_from_slice(data);
+    }
+
+    /// Appends by reference where nothing waits before it.
+    pub(super) fn append_shared(&mut self, data: &Bytes) {
+        if self.is_drained() {
+            self.shared = data.clone();
+        } else {
+            self.append(data);
+        }
+    }
+
+    /// The reader, where it has found nothing and now there is something.
+    pub(super) fn reader_to_wake(&mut self) -> Option<Waker> {
+        match std::mem::replace(&mut self.reading, Reading::Busy) {
+            Reading::Busy => None,
+            Reading::Waits | Reading::Rests => self.reader.clone(),
+        }
+    }
+
+    pub(super) fn poll_gone(&mut self, cx: &Context<'_>) -> Poll<Gone> {
+        if let Some(gone) = self.gone {
+            return Poll::Ready(gone);
+        }
+        // Behind a local close no write gives the client up any more.
+        if self.end.is_none() {
+            self.set_reader(cx);
+        }
+        Poll::Pending
     }
 
     pub(super) fn is_ended(&self) -> bool {

@@ -23,11 +23,17 @@ module Bench
     # Streams of a first run that is not measured.
     WARM_UP = 200
 
+    # The way in which a Penstock::Group holds the streams.
+    GROUP = "Penstock::Group"
+
+    # How much of the CPU that a loop in Ruby needs beyond the floor a group may need.
+    GROUP_SHARE = 0.2
+
     # Which ways of streaming are measured of which server. Puma's streaming bodies are left out: each of them holds a
     # thread until it is closed.
     WAYS = {
       "send" => { "/stream" => "one for each message" },
-      "penstock" => { "/stream" => "streaming body", "/hijack" => "partial hijack" },
+      "penstock" => { "/stream" => "streaming body", "/hijack" => "partial hijack", "/group" => GROUP },
       Peers::BASELINE => { "/stream" => "streaming body", "/hijack" => "partial hijack" },
       "puma" => { "/hijack" => "partial hijack" },
       "falcon" => { "/stream" => "streaming body" },
@@ -55,7 +61,7 @@ module Bench
         ways(contestant).map { |path, way| measure(contestant, path, way) }
       end
       table = StreamsTable.new(runs.reject(&:fault), @count).to_s
-      text = [commands(contestants), *faults(runs), table, *@options.notes, noise.sentence, goal(runs)].compact.join("\n")
+      text = [commands(contestants), *faults(runs), table, *@options.notes, noise.sentence, goal(runs), group_goal(runs)].compact.join("\n")
       Report::Section.new(@kind.name, "#{Table.number(@count)} #{@kind.title}, Ruby threads: #{@threads}", text)
     end
 
@@ -118,6 +124,21 @@ module Bench
       bytes = run.bytes_a_stream(@count)
       Goal.sentence("at most #{@kind.goal} KB for an open stream of Penstock", "#{Table.number(bytes / 1000, 1)} KB",
                     bytes <= @kind.goal * 1000)
+    end
+
+    # What a delivery costs beyond the floor: by a group, and by a loop in Ruby over the same streams.
+    def group_goal(runs)
+      found = ["#{Peers::SEND.title},", GROUP, "streaming body"].map { |name| penstock_or_floor(runs, name) }
+      return unless found.all?
+
+      floor, group, loop = found.map(&:cpu_a_delivery)
+      share = (group - floor) / (loop - floor)
+      Goal.sentence("beyond a bare send(2), a delivery by #{GROUP} at most #{GROUP_SHARE} times the CPU of one by a loop in Ruby",
+                    format("%.2f", share), share <= GROUP_SHARE)
+    end
+
+    def penstock_or_floor(runs, name)
+      runs.find { |run| !run.fault && run.label.start_with?("Penstock,", Peers::SEND.title) && run.label.include?(name) }
     end
   end
 end

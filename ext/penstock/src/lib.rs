@@ -10,6 +10,7 @@ mod development_certificate;
 mod env;
 mod error;
 mod fd;
+mod group;
 mod guarded;
 mod gvl;
 mod lease;
@@ -29,6 +30,7 @@ fn init(ruby: &Ruby) -> Result<(), Error> {
     let penstock = ruby.define_module("Penstock")?;
     strings::init(ruby);
     stream::init(ruby, penstock)?;
+    group::init(ruby, penstock)?;
     lease::init(ruby, penstock)?;
     server::init(ruby, penstock)?;
     development_certificate::init(penstock)

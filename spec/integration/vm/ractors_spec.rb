@@ -40,6 +40,9 @@ RSpec.describe "A Ractor that calls into Penstock" do
   {
     "makes a server" => ["Ractor.new { Penstock::Server.new(->(_env) {}) }", /RemoteError.*Ractor::IsolationError: .*non-main Ractor/],
     "makes an engine" => ["Ractor.new { Penstock::Engine.new({}, [], {}, nil) }", /RemoteError.*Ractor::UnsafeError: .*not main ractor/],
+    "makes a group" => ["Ractor.new { Penstock::Group.new }", /RemoteError.*Ractor::UnsafeError: .*not main ractor/],
+    "wants to share a group" =>
+      ["Ractor.make_shareable(Penstock::Group.new)", /Ractor::Error: can not make shareable object for #<Penstock::Group/],
     "adds a hook to the drain" => ["Ractor.new { Penstock.on_drain { nil } }", /RemoteError.*Ractor::IsolationError: .*non-main Ractor/],
     "wants a copy of a stream" =>
       ["Ractor.new($stream) { |stream| stream.write('x') }", /TypeError: allocator undefined for Penstock::Stream/],

@@ -52,6 +52,13 @@ module EveryKind
         [200, {}, ->(stream) { Array.new(3) { Thread.new { disturb || stream.write("t;") } }.each(&:join) && stream.close }]
       when "/left-open"
         [200, {}, ->(stream) { stream.on_close { |error| $ends << error.class } && Thread.new { streaming.call(stream) } }]
+      when "/group"
+        group = Penstock::Group.new(heartbeat: 60)
+        [200, {}, lambda { |stream|
+          group << stream
+          5.times { |number| disturb || group.write("p#{number}", :-, 1.5, ";") }
+          Thread.new { group.write("end") && disturb || group.close }
+        }]
       when "/gone"
         [200, {}, lambda { |stream|
           stream.on_close { |error| $ends << error.class }
@@ -116,6 +123,7 @@ module EveryKind
     "a stream of several threads" => [["GET", "/threads"], body, "t;t;t;"],
     "a stream that is left open" => [["GET", "/left-open"], body, streamed],
     "its end" => [["GET", "/ends"], body, "NilClass"],
+    "a stream that only a group refers to" => [["GET", "/group"], body, streamed],
     "a stream whose client goes" => [["GET", "/gone"], ->(client) { client.read_until("begun") && client.abort && nil }, nil],
     "the end of that" => [["GET", "/ends"], body, "Errno::ECONNRESET"],
     "a request body in memory" => [["POST", "/read", {}, "in memory"], body, "in memory"],

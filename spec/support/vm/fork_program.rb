@@ -19,12 +19,13 @@ module ForkProgram
     end
 
     $open = {}
+    $group = Penstock::Group.new(heartbeat: 3600)
     $pids = []
     $gate, $opener = IO.pipe
     $server = start(threads: 4, early_hints: true) do |env|
       path = env["PATH_INFO"]
       case path
-      when "/stream", "/upload" then [200, {}, ->(stream) { ($open[path] = stream).write("open") }]
+      when "/stream", "/upload" then [200, {}, ->(stream) { ($open[path] = stream).write("open") && $group << stream }]
       when "/hijack" then ($open[path] = env["rack.hijack"].call).write("open") && nil
       when "/held" then ($open[path] = env) && Thread::Queue.new.pop
       when "/opened" then [200, {}, [$open.keys.join(" ")]]

@@ -1,0 +1,145 @@
+//! `Penstock::Group`: streams that get the same. Ruby's half is in `lib/penstock/group.rb`.
+
+use std::{cell::RefCell, sync::Arc, time::Duration};
+
+use magnus::{
+    Error, RClass, RString, Ruby, Symbol, TypedData, Value, method, prelude::*, typed_data::Obj,
+};
+use penstock::{
+    group::{Group as Core, Heartbeat, Options, SlowMember},
+    message::Message,
+};
+
+use crate::{error, guarded::Guarded, gvl, response::bytes, stream::Stream};
+
+/// Up to so many members are written to with the lock of the VM, as one stream is: to take it again
+/// can cost a quantum of another thread.
+const FEW: usize = 16;
+
+/// A group of the core. It refers to no object of Ruby.
+#[derive(TypedData)]
+#[magnus(class = "Penstock::Group", free_immediately, wb_protected)]
+pub(crate) struct Group {
+    options: Options,
+    /// Replaced in a child that was forked while no server ran, where a group that was made early
+    /// is as good as new.
+    core: RefCell<Guarded<Arc<Core>>>,
+}
+
+impl magnus::DataTypeFunctions for Group {}
+
+impl Group {
+    /// `Group.create(seconds or nil, String, Symbol or nil)`
+    fn create(
+        ruby: &Ruby,
+        _class: RClass,
+        heartbeat: Option<f64>,
+        data: RString,
+        slow: Option<Symbol>,
+    ) -> Result<Self, Error> {
+        let invalid = |text: &'static str| Error::new(ruby.exception_arg_error(), text);
+        let slow = match slow.map(|slow| slow.name().map(|name| name.into_owned())) {
+            None => None,
+            Some(name) => Some(match name?.as_str() {
+                "disconnect" => SlowMember::Disconnect,
+                "drop" => SlowMember::Drop,
+                _ => {
+                    return Err(invalid(
+                        "slow_consumer of a group is :disconnect, :drop, or nil for what each \
+                         stream says; a group never waits for one of its members",
+                    ));
+                }
+            }),
+        };
+        let heartbeat = match heartbeat {
+            None => None,
+            Some(seconds) => Some(Heartbeat {
+                interval: Duration::try_from_secs_f64(seconds)
+                    .ok()
+                    .filter(|interval| *interval >= Duration::from_millis(1))
+                    .ok_or_else(|| {
+                        invalid("heartbeat is seconds, 0.001 or more, or nil for none")
+                    })?,
+                message: Message::new(&bytes(data.as_value())?),
+            }),
+        };
+        let options = Options { heartbeat, slow };
+        Ok(Self {
+            core: RefCell::new(Guarded::new(Core::new(options.clone()))),
+            options,
+        })
+    }
+
+    /// The core's group.
+    ///
+    /// # Errors
+    /// `Penstock::ForkError` in a child that was forked from a running server.
+    fn core(&self, ruby: &Ruby) -> Result<Arc<Core>, Error> {
+        let mut core = self.core.borrow_mut();
+        if !core.is_ours() && !gvl::is_forked_from_server() {
+            *core = Guarded::new(Core::new(self.options.clone()));
+        }
+        core.get(ruby).cloned()
+    }
+
+    /// Makes a stream a member; false: it has ended.
+    fn join(ruby: &Ruby, rb_self: &Self, stream: Obj<Stream>) -> Result<bool, Error> {
+        let core = rb_self.core(ruby)?;
+        let added = stream.ask(ruby, Ok(false), |exchange| core.add(exchange))?;
+        added.map_err(|error| error::to_ruby(ruby, &error))
+    }
+
+    /// Lets a stream go; whether it was a member.
+    fn leave(ruby: &Ruby, rb_self: &Self, stream: Obj<Stream>) -> Result<bool, Error> {
+        let core = rb_self.core(ruby)?;
+        stream.ask(ruby, false, |exchange| core.delete(exchange))
+    }
+
+    fn has(ruby: &Ruby, rb_self: &Self, stream: Obj<Stream>) -> Result<bool, Error> {
+        let core = rb_self.core(ruby)?;
+        stream.ask(ruby, false, |exchange| core.contains(exchange))
+    }
+
+    fn size(ruby: &Ruby, rb_self: &Self) -> Result<usize, Error> {
+        Ok(rb_self.core(ruby)?.len())
+    }
+
+    /// Hands the strings, as one, to each member; to how many.
+    fn write(ruby: &Ruby, rb_self: &Self, args: &[Value]) -> Result<usize, Error> {
+        let mut data = Vec::new();
+        for part in args {
+            data.extend_from_slice(&bytes(*part)?);
+        }
+        let core = rb_self.core(ruby)?;
+        let message = Message::new(&data);
+        if core.len() <= FEW
+            && let Some(count) = core.try_write(&message)
+        {
+            return Ok(count);
+        }
+        gvl::blocking(ruby, || core.write(&message))
+    }
+
+    /// Ends each member as it should end.
+    fn close(ruby: &Ruby, rb_self: &Self) -> Result<(), Error> {
+        let core = rb_self.core(ruby)?;
+        gvl::blocking(ruby, || core.close())
+    }
+
+    fn is_closed(ruby: &Ruby, rb_self: &Self) -> Result<bool, Error> {
+        Ok(rb_self.core(ruby)?.is_closed())
+    }
+}
+
+pub(crate) fn init(ruby: &Ruby, penstock: magnus::RModule) -> Result<(), Error> {
+    let class = penstock.define_class("Group", ruby.class_object())?;
+    class.undef_default_alloc_func();
+    class.define_singleton_method("create", method!(Group::create, 3))?;
+    class.define_method("join", method!(Group::join, 1))?;
+    class.define_method("leave", method!(Group::leave, 1))?;
+    class.define_method("has?", method!(Group::has, 1))?;
+    class.define_method("size", method!(Group::size, 0))?;
+    class.define_method("write", method!(Group::write, -1))?;
+    class.define_method("close", method!(Group::close, 0))?;
+    class.define_method("closed?", method!(Group::is_closed, 0))
+}

@@ -1,0 +1,262 @@
+//! A group of streams: what is written to it is handed to each of its members, by the calling
+//! thread, in one walk and from one buffer.
+//!
+//! A member that does not keep up is never waited for. A stream leaves its groups when it ends; as
+//! long as it is a member the group keeps it open, also where the application has let go of it.
+//!
+//! Order of the locks: the group's, then the outbox'. A stream that ends tells its groups without
+//! its own.
+
+mod heartbeat;
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    ops::Bound,
+    sync::{Arc, Weak},
+    task::Waker,
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use crate::{
+    error::{Error, Kind, Result},
+    exchange::{Exchange, Inner},
+    message::Message,
+    outbox::Offered,
+    server::Shared,
+};
+
+/// How many members are served before the lock is looked at again, wakers are passed on, and
+/// (heartbeats) other tasks have their turn.
+const BATCH: usize = 64;
+
+/// What is done with a member for which a message does not fit into its send buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SlowMember {
+    /// Its stream is broken off.
+    Disconnect,
+    /// It does not get the message, and stays.
+    Drop,
+}
+
+/// What members get when nothing was written for a while.
+#[derive(Clone, Debug)]
+pub struct Heartbeat {
+    /// How long a group may be silent.
+    pub interval: Duration,
+    /// What is sent then.
+    pub message: Message,
+}
+
+/// How a group behaves.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// `None`: a group may be silent for ever.
+    pub heartbeat: Option<Heartbeat>,
+    /// `None`: each stream's own policy, where waiting means to disconnect and raising to drop.
+    pub slow: Option<SlowMember>,
+}
+
+/// Streams that get the same.
+pub struct Group {
+    options: Options,
+    /// Held while a message is handed out: all members get all messages in the same order.
+    turn: Mutex<()>,
+    state: Mutex<State>,
+}
+
+/// What changes of a group.
+struct State {
+    /// By the numbers of their exchanges, which grow: a walk goes on behind a number.
+    members: BTreeMap<u64, Arc<Inner>>,
+    closed: bool,
+    /// When something was written last.
+    written: Instant,
+    /// The servers that have a task for the heartbeats of their members.
+    beating: Vec<Weak<Shared>>,
+}
+
+impl Group {
+    /// A group without members.
+    pub fn new(options: Options) -> Arc<Self> {
+        Arc::new(Self {
+            options,
+            turn: Mutex::new(()),
+            state: Mutex::new(State {
+                members: BTreeMap::new(),
+                closed: false,
+                written: Instant::now(),
+                beating: Vec::new(),
+            }),
+        })
+    }
+
+    /// Makes the stream of `exchange` a member; may be called again. Before its response has begun,
+    /// what is written waits for that. False: the stream has ended.
+    ///
+    /// # Errors
+    /// The group was closed, or the connection was hijacked.
+    pub fn add(self: &Arc<Self>, exchange: &Exchange) -> Result<bool> {
+        if exchange.is_hijacked() {
+            return Err(Error::new(
+                Kind::Misuse,
+                "the connection was taken over, and its socket is the application's to write to; \
+                 for a group, answer with a streaming body or a rack.hijack header",
+            ));
+        }
+        let inner = &exchange.inner;
+        let mut state = self.state.lock();
+        if state.closed {
+            return Err(Error::new(
+                Kind::Misuse,
+                "the group was closed and takes no more streams; make a new one",
+            ));
+        }
+        // Under the lock of the group: a stream that ends now is forgotten behind this.
+        if !inner.outbox.join(self) {
+            return Ok(false);
+        }
+        state.members.insert(exchange.id(), inner.clone());
+        self.start_heartbeat(&mut state, &inner.server);
+        Ok(true)
+    }
+
+    /// Lets the stream of `exchange` go, and leaves it open. Whether it was a member.
+    pub fn delete(&self, exchange: &Exchange) -> bool {
+        let mut state = self.state.lock();
+        exchange.inner.outbox.leave(self);
+        state.members.remove(&exchange.id()).is_some()
+    }
+
+    /// Whether the stream of `exchange` is a member.
+    pub fn contains(&self, exchange: &Exchange) -> bool {
+        self.state.lock().members.contains_key(&exchange.id())
+    }
+
+    /// How many members there are.
+    pub fn len(&self) -> usize {
+        self.state.lock().members.len()
+    }
+
+    /// Whether there is no member.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Hands `message` to each member, whole, and says to how many. Members that join meanwhile may
+    /// get it or not. Does not wait for clients, but for other threads that write to the group.
+    pub fn write(&self, message: &Message) -> usize {
+        let _turn = self.turn.lock();
+        self.hand_out(message)
+    }
+
+    /// The same, unless another thread writes to the group at this moment: then `None`.
+    pub fn try_write(&self, message: &Message) -> Option<usize> {
+        let _turn = self.turn.try_lock()?;
+        Some(self.hand_out(message))
+    }
+
+    fn hand_out(&self, message: &Message) -> usize {
+        self.state.lock().written = Instant::now();
+        let mut walk = Walk::default();
+        let mut count = 0;
+        while self.advance(&mut walk) {
+            count += self.offer(&walk.batch, message);
+        }
+        count
+    }
+
+    /// Takes the next members; false: there are no more.
+    fn advance(&self, walk: &mut Walk) -> bool {
+        // Not under the lock: this may be the last reference to an exchange.
+        walk.batch.clear();
+        let state = self.state.lock();
+        let rest = state.members.range((walk.behind, Bound::Unbounded));
+        for (id, member) in rest.take(BATCH) {
+            walk.batch.push(member.clone());
+            walk.behind = Bound::Excluded(*id);
+        }
+        !walk.batch.is_empty()
+    }
+
+    fn offer(&self, members: &[Arc<Inner>], message: &Message) -> usize {
+        let mut count = 0;
+        for members in members.chunk_by(|a, b| Arc::ptr_eq(&a.server, &b.server)) {
+            let mut readers: Vec<Waker> = Vec::new();
+            for member in members {
+                if let Offered::Taken(reader) = member.offer(message, self.options.slow) {
+                    count += 1;
+                    readers.extend(reader);
+                }
+            }
+            if !readers.is_empty() {
+                members[0].server.wakeups.wake_all(readers);
+            }
+        }
+        count
+    }
+
+    /// Ends the stream of each member as it should end, and takes no more of them. May be called
+    /// again.
+    pub fn close(&self) {
+        // A message that is being handed out reaches all.
+        let _turn = self.turn.lock();
+        let members = {
+            let mut state = self.state.lock();
+            state.closed = true;
+            std::mem::take(&mut state.members)
+        };
+        for member in members.values() {
+            member.outbox.finish();
+            member.discard_input();
+        }
+    }
+
+    /// Whether it was closed.
+    pub fn is_closed(&self) -> bool {
+        self.state.lock().closed
+    }
+
+    /// A member has ended.
+    pub(crate) fn forget(&self, id: u64) {
+        let member = self.state.lock().members.remove(&id);
+        // Without the lock, since it may be the last reference.
+        drop(member);
+    }
+}
+
+/// How far a walk over the members has come.
+struct Walk {
+    batch: Vec<Arc<Inner>>,
+    behind: Bound<u64>,
+}
+
+impl Default for Walk {
+    fn default() -> Self {
+        Self {
+            batch: Vec::with_capacity(BATCH),
+            behind: Bound::Unbounded,
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        for member in std::mem::take(&mut self.state.get_mut().members).values() {
+            if member.outbox.leave(self) {
+                member.lose();
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Group")
+            .field("members", &self.len())
+            .finish_non_exhaustive()
+    }
+}
