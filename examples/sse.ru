@@ -23,10 +23,13 @@ run(lambda do |env|
   when %w[GET /events]
     # Before the body gets it, since Rack::Lint lets only the methods of Rack's SPEC through.
     stream = env["penstock.stream"]
-    [200, events, lambda { |body|
+    join = lambda do |body|
       body.write("retry: 1000\n\n")
       listeners << stream
-    }]
+    rescue Penstock::Error
+      body.close # The group was closed in between: the process ends.
+    end
+    [200, events, join]
   when %w[POST /]
     count = listeners.write(event.call(env["rack.input"].read))
     [202, { "content-type" => "text/plain" }, ["sent to #{count}\n"]]

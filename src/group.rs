@@ -19,7 +19,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use tokio::time::Instant;
+use tokio::{task::AbortHandle, time::Instant};
 
 use crate::{
     error::{Error, Kind, Result},
@@ -76,7 +76,13 @@ struct State {
     /// When something was written last.
     written: Instant,
     /// The servers that have a task for the heartbeats of their members.
-    beating: Vec<Weak<Shared>>,
+    beating: Vec<Beating>,
+}
+
+/// A task for the heartbeats of the members on one server.
+struct Beating {
+    server: Weak<Shared>,
+    task: AbortHandle,
 }
 
 impl Group {
@@ -160,11 +166,17 @@ impl Group {
     }
 
     fn hand_out(&self, message: &Message) -> usize {
-        self.state.lock().written = Instant::now();
-        let mut walk = Walk::default();
+        if message.data().is_empty() {
+            return self.len();
+        }
+        let mut walk = {
+            let mut state = self.state.lock();
+            state.written = Instant::now();
+            Walk::new(&state)
+        };
         let mut count = 0;
         while self.advance(&mut walk) {
-            count += self.offer(&walk.batch, message);
+            count += self.offer(&walk.batch, message, self.options.slow);
         }
         count
     }
@@ -175,6 +187,7 @@ impl Group {
         walk.batch.clear();
         let state = self.state.lock();
         let rest = state.members.range((walk.behind, Bound::Unbounded));
+        let rest = rest.take_while(|(id, _)| **id <= walk.last);
         for (id, member) in rest.take(BATCH) {
             walk.batch.push(member.clone());
             walk.behind = Bound::Excluded(*id);
@@ -182,12 +195,12 @@ impl Group {
         !walk.batch.is_empty()
     }
 
-    fn offer(&self, members: &[Arc<Inner>], message: &Message) -> usize {
+    fn offer(&self, members: &[Arc<Inner>], message: &Message, slow: Option<SlowMember>) -> usize {
         let mut count = 0;
         for members in members.chunk_by(|a, b| Arc::ptr_eq(&a.server, &b.server)) {
             let mut readers: Vec<Waker> = Vec::new();
             for member in members {
-                if let Offered::Taken(reader) = member.offer(message, self.options.slow) {
+                if let Offered::Taken(reader) = member.offer(message, slow) {
                     count += 1;
                     readers.extend(reader);
                 }
@@ -211,7 +224,10 @@ impl Group {
         };
         for member in members.values() {
             member.outbox.finish();
-            member.discard_input();
+            // One that is no stream yet may still read its request.
+            if member.streams() {
+                member.discard_input();
+            }
         }
     }
 
@@ -232,23 +248,40 @@ impl Group {
 struct Walk {
     batch: Vec<Arc<Inner>>,
     behind: Bound<u64>,
+    /// The last one of those that were members when it began: others do not prolong it.
+    last: u64,
 }
 
-impl Default for Walk {
-    fn default() -> Self {
+impl Walk {
+    fn new(state: &State) -> Self {
         Self {
             batch: Vec::with_capacity(BATCH),
             behind: Bound::Unbounded,
+            last: state.members.last_key_value().map_or(0, |(id, _)| *id),
         }
     }
 }
 
 impl Drop for Group {
     fn drop(&mut self) {
-        for member in std::mem::take(&mut self.state.get_mut().members).values() {
-            if member.outbox.leave(self) {
-                member.lose();
+        let state = self.state.get_mut();
+        for beating in &state.beating {
+            beating.task.abort();
+        }
+        let members = std::mem::take(&mut state.members);
+        let lost = members.values().filter(|member| {
+            let is_lost = member.outbox.leave(self);
+            if is_lost {
+                member.outbox.abort();
             }
+            is_lost
+        });
+        let lost = lost.count();
+        if let Some((_, member)) = members.first_key_value().filter(|_| lost > 0) {
+            member.server.log.warn(&format!(
+                "a group was lost with {lost} streams: nothing refers to it any more, and it was not \
+                 closed; their responses were broken off"
+            ));
         }
     }
 }

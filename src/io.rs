@@ -58,7 +58,8 @@ pub(crate) struct Shared {
 struct Facts {
     received: AtomicU64,
     sent: AtomicU64,
-    /// Something of hyper's, or before it, is half-written or on its way there.
+    /// Something of hyper's, or before it, is half-written or on its way there. A thread that sends
+    /// past hyper sets it under the lock of the outbox, which the I/O thread takes before it counts.
     unflushed: AtomicBool,
     eof: AtomicBool,
     /// The client has not taken all that waits for it.
@@ -142,7 +143,8 @@ impl Shared {
         !self.facts.unflushed.load(Relaxed)
     }
 
-    /// hyper gets something to write, which it has flushed when it has flushed.
+    /// hyper gets a part of a body. What it was given before it has flushed is never passed by, also
+    /// if it should not flush in the turn in which it was given that (hyper 1.11 does).
     pub(crate) fn note_given(&self) {
         self.facts.unflushed.store(true, Relaxed);
     }
@@ -290,6 +292,8 @@ impl State {
             let written = ready!(self.note_written(facts, written))?;
             self.ahead.advance(written);
         }
+        // The connection keeps no room for what was rare.
+        self.ahead = BytesMut::new();
         Poll::Ready(Ok(()))
     }
 

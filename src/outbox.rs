@@ -32,7 +32,7 @@ use crate::{
 /// What the reader of an [`Outbox`] receives.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Taken {
-    /// All that was written since the last time.
+    /// What was written, or a first piece of it.
     Data(Bytes),
     /// The end, as the application wanted it.
     Finished,
@@ -277,7 +277,7 @@ impl Outbox {
         let _ = self.ended.push(Ended { id: self.id, gone });
     }
 
-    /// Takes what was written since the last call, or the end.
+    /// Takes the next piece of what was written, or the end.
     pub(crate) fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Taken> {
         let mut state = self.state.lock();
         // What was written before the application broke off has left: it is sent first.

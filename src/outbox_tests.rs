@@ -300,3 +300,36 @@ fn a_message_longer_than_the_buffer_is_taken_where_nothing_waits() {
     assert_eq!(take(&outbox), data("longer"));
     assert!(matches!(offer(&outbox, "x", not).1, Offered::Taken(_)));
 }
+
+#[test]
+fn nothing_goes_past_a_reader_into_half_a_write() {
+    let (outbox, _) = outbox(4, SlowConsumer::Raise);
+    outbox.allow_bypass();
+    let half = write(&outbox, "aaaaaa").unwrap();
+    assert_eq!(take(&outbox), data("aaaa"));
+    turn(&outbox, Waker::noop(), true);
+    let (asked, offered) = offer(&outbox, "m", || Ok(Bypassed::All));
+    assert!(!asked && matches!(offered, Offered::Refused));
+    drop(half);
+}
+
+#[test]
+fn what_is_long_goes_by_reference_and_not_past_the_reader() {
+    let (outbox, _) = outbox(100_000, SlowConsumer::Block);
+    outbox.allow_bypass();
+    turn(&outbox, Waker::noop(), true);
+    assert!(!offer(&outbox, &"x".repeat(16 * 1024 + 1), || Ok(Bypassed::All)).0);
+}
+
+#[test]
+fn a_stream_that_has_not_begun_misses_what_finds_no_room_and_is_not_given_up() {
+    let (wakeups, ended) = (Arc::default(), Arc::new(EndedQueue::new(usize::MAX)));
+    let outbox = Outbox::new(7, 4, SlowConsumer::Block, wakeups, ended);
+    let not = || Ok(Bypassed::Not);
+    assert!(matches!(offer(&outbox, "1234", not).1, Offered::Taken(_)));
+    assert!(matches!(offer(&outbox, "5", not).1, Offered::Refused));
+    assert_eq!(outbox.gone(), None);
+    outbox.open();
+    assert!(matches!(offer(&outbox, "5", not).1, Offered::Refused));
+    assert_eq!(outbox.gone(), Some(Gone::TimedOut));
+}

@@ -169,7 +169,7 @@ impl Server {
                 drop(listed);
                 // A read of a file that hangs is not waited for.
                 runtime.shutdown_background();
-                shared.wakeups.clear();
+                shared.wakeups.close();
             })
             .map_err(failed)?;
         *self.thread.lock() = Some(thread);

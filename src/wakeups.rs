@@ -21,6 +21,8 @@ pub(crate) struct Wakeups {
 struct State {
     pending: Vec<Waker>,
     pump: Option<Waker>,
+    /// The I/O thread has ended, and uses no waker any more.
+    closed: bool,
 }
 
 impl Wakeups {
@@ -35,20 +37,26 @@ impl Wakeups {
     }
 
     fn add(&self, add: impl FnOnce(&mut Vec<Waker>)) {
-        let pump = {
+        let (pump, _too_late) = {
             let mut state = self.state.lock();
             add(&mut state.pending);
-            state.pump.take()
+            let too_late = state.closed.then(|| mem::take(&mut state.pending));
+            (state.pump.take(), too_late)
         };
         if let Some(pump) = pump {
             pump.wake();
         }
     }
 
-    /// Forgets every waker, once the I/O thread has ended: each holds a task, and with it the
-    /// runtime's descriptors.
-    pub(crate) fn clear(&self) {
-        *self.state.lock() = State::default();
+    /// Forgets every waker, once the I/O thread has ended, and those that come later: each holds a
+    /// task, and with it the runtime's descriptors.
+    pub(crate) fn close(&self) {
+        let closed = State {
+            closed: true,
+            ..State::default()
+        };
+        // Dropped without the lock.
+        let _wakers = mem::replace(&mut *self.state.lock(), closed);
     }
 
     /// Passes the wakers on, for ever. Runs as a task of the I/O thread.

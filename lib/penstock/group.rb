@@ -2,7 +2,7 @@
 
 module Penstock
   # Streams that get the same: one `write` hands a message to all of them, from one buffer, without a loop in Ruby and without
-  # Ruby's lock. Any thread may call any of its methods.
+  # Ruby's lock (beyond 16 members). Any thread may call any of its methods.
   #
   # A stream leaves by itself when it ends. As long as it is a member the group keeps it open: nobody else has to refer to it.
   #

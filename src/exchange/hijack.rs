@@ -26,6 +26,7 @@ impl Exchange {
         }
         let service = state.service.take();
         drop(state);
+        self.inner.outbox.leave_all();
         if let Some(service) = service {
             self.inner.server.wakeups.wake(service);
         }

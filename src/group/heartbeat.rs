@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 
 use tokio::time::{Instant, sleep_until};
 
-use super::{Group, Heartbeat, State, Walk};
+use super::{Beating, Group, Heartbeat, SlowMember, State, Walk};
 use crate::server::Shared;
 
 impl Group {
@@ -13,16 +13,17 @@ impl Group {
         let Some(heartbeat) = &self.options.heartbeat else {
             return;
         };
-        state.beating.retain(|each| each.strong_count() > 0);
+        state.beating.retain(|each| each.server.strong_count() > 0);
         let server = Arc::downgrade(server);
-        if state.beating.iter().any(|each| each.ptr_eq(&server)) {
+        if state.beating.iter().any(|each| each.server.ptr_eq(&server)) {
             return;
         }
         let runtime = server.upgrade().and_then(|server| server.runtime());
         // Without a runtime the server has stopped, and its streams end.
         if let Some(runtime) = runtime {
-            state.beating.push(server.clone());
-            runtime.spawn(beat(Arc::downgrade(self), server, heartbeat.clone()));
+            let task = beat(Arc::downgrade(self), server.clone(), heartbeat.clone());
+            let task = runtime.spawn(task).abort_handle();
+            state.beating.push(Beating { server, task });
         }
     }
 
@@ -38,19 +39,20 @@ impl Group {
             let server = Arc::as_ptr(server);
             state
                 .beating
-                .retain(|each| !std::ptr::eq(each.as_ptr(), server));
+                .retain(|each| !std::ptr::eq(each.server.as_ptr(), server));
             return None;
         }
         Some(state.written + heartbeat.interval)
     }
 
-    /// Sends a heartbeat to the members of `server`. Other tasks have their turn in between.
+    /// Sends a heartbeat to the members of `server`, but for those that have no room for it: they are
+    /// not silent. Other tasks have their turn in between.
     async fn send_heartbeat(&self, server: &Arc<Shared>, heartbeat: &Heartbeat) {
-        let mut walk = Walk::default();
+        let mut walk = Walk::new(&self.state.lock());
         while self.advance(&mut walk) {
             walk.batch
                 .retain(|member| Arc::ptr_eq(&member.server, server));
-            self.offer(&walk.batch, &heartbeat.message);
+            self.offer(&walk.batch, &heartbeat.message, Some(SlowMember::Drop));
             tokio::task::yield_now().await;
         }
     }

@@ -37,6 +37,12 @@ impl Outbox {
         !state.groups.is_empty()
     }
 
+    /// The stream is no longer a member of any group, since its connection is taken over.
+    pub(crate) fn leave_all(&self) {
+        let groups = std::mem::take(&mut self.state.lock().groups);
+        self.quit(groups);
+    }
+
     /// The groups learn that the stream has ended. Without a lock: the last reference to a group
     /// may be among these.
     pub(super) fn quit(&self, groups: Vec<Weak<Group>>) {

@@ -10,6 +10,10 @@ use crate::{
     config::SlowConsumer, group::SlowMember, io::Bypassed, message::Message, stream::Gone,
 };
 
+/// Up to so many bytes go past the reader: of more the socket often takes a part, and the rest of it
+/// would be a copy for each member.
+const LARGEST_BYPASS: usize = 16 * 1024;
+
 /// What became of a message.
 pub(crate) enum Offered {
     /// It was taken. The reader has to be woken, where there is one.
@@ -23,8 +27,8 @@ impl Outbox {
     /// the stream's own policy says.
     ///
     /// Where the reader rests, `bypass` sends it past the reader. Else it is appended, by reference
-    /// where nothing waits before it. Before the response has begun it is taken too, and sent when
-    /// the body is open.
+    /// where nothing waits before it. Before the response has begun it is taken too, as far as there
+    /// is room, and sent when the body is open.
     pub(crate) fn offer(
         &self,
         message: &Message,
@@ -39,8 +43,10 @@ impl Outbox {
         if length == 0 {
             return Offered::Taken(None);
         }
-        // Under the lock: nothing else is written, and the reader takes nothing, meanwhile.
-        if state.reading == Reading::Rests {
+        // Under the lock: nothing else is written, and the reader takes nothing, meanwhile. Who
+        // stands in line has half of a write behind it.
+        let is_alone = state.reading == Reading::Rests && state.line.is_empty();
+        if is_alone && length <= LARGEST_BYPASS {
             let bypassed = bypass();
             if !matches!(bypassed, Ok(Bypassed::Not)) {
                 state.bypassed += length as u64;
@@ -60,10 +66,13 @@ impl Outbox {
             state.append_shared(message.data());
             return Offered::Taken(state.reader_to_wake());
         }
-        let slow = slow.unwrap_or(match state.policy {
-            SlowConsumer::Raise => SlowMember::Drop,
-            SlowConsumer::Block | SlowConsumer::Disconnect => SlowMember::Disconnect,
-        });
+        let slow = match (slow, state.policy) {
+            // Not the client's fault.
+            _ if !state.open => SlowMember::Drop,
+            (Some(slow), _) => slow,
+            (None, SlowConsumer::Raise) => SlowMember::Drop,
+            (None, SlowConsumer::Block | SlowConsumer::Disconnect) => SlowMember::Disconnect,
+        };
         if slow == SlowMember::Disconnect {
             self.end(state, None, Some(Gone::TimedOut));
         }

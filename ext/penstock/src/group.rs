@@ -16,6 +16,10 @@ use crate::{error, guarded::Guarded, gvl, response::bytes, stream::Stream};
 /// can cost a quantum of another thread.
 const FEW: usize = 16;
 
+/// What a heartbeat's interval may be.
+const SHORTEST: Duration = Duration::from_millis(1);
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// A group of the core. It refers to no object of Ruby.
 #[derive(TypedData)]
 #[magnus(class = "Penstock::Group", free_immediately, wb_protected)]
@@ -32,11 +36,11 @@ impl Group {
     /// `Group.create(seconds or nil, String, Symbol or nil)`
     fn create(
         ruby: &Ruby,
-        _class: RClass,
+        class: RClass,
         heartbeat: Option<f64>,
         data: RString,
         slow: Option<Symbol>,
-    ) -> Result<Self, Error> {
+    ) -> Result<Obj<Self>, Error> {
         let invalid = |text: &'static str| Error::new(ruby.exception_arg_error(), text);
         let slow = match slow.map(|slow| slow.name().map(|name| name.into_owned())) {
             None => None,
@@ -56,18 +60,19 @@ impl Group {
             Some(seconds) => Some(Heartbeat {
                 interval: Duration::try_from_secs_f64(seconds)
                     .ok()
-                    .filter(|interval| *interval >= Duration::from_millis(1))
+                    .filter(|interval| (SHORTEST..=LONGEST).contains(interval))
                     .ok_or_else(|| {
-                        invalid("heartbeat is seconds, 0.001 or more, or nil for none")
+                        invalid("heartbeat is seconds, 0.001 to a year, or nil for none")
                     })?,
                 message: Message::new(&bytes(data.as_value())?),
             }),
         };
         let options = Options { heartbeat, slow };
-        Ok(Self {
+        let group = Self {
             core: RefCell::new(Guarded::new(Core::new(options.clone()))),
             options,
-        })
+        };
+        Ok(ruby.obj_wrap_as(group, class))
     }
 
     /// The core's group.
@@ -117,6 +122,7 @@ impl Group {
         {
             return Ok(count);
         }
+        // Waits for the walks of other writers at the most, none of which waits.
         gvl::blocking(ruby, || core.write(&message))
     }
 

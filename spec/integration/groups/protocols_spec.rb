@@ -7,6 +7,7 @@ require "support/over_tls"
 
 RSpec.describe "Penstock::Group" do
   include StreamingHelper
+  include GroupHelper
 
   before do
     soft, hard = Process.getrlimit(:NOFILE)
@@ -15,12 +16,20 @@ RSpec.describe "Penstock::Group" do
 
   describe "on HTTP/1.1" do
     it_behaves_like "a group of streams", 1000
+
+    it "needs no turn of the network's thread where a connection rests", if: File.exist?("/proc/self/schedstat") do
+      expect(turns(serve_left_open, 200)).to be < 50
+    end
   end
 
   describe "on HTTP/1.1 with TLS" do
     include OverTls
 
     it_behaves_like "a group of streams", 200
+
+    it "leaves the connection to the network's thread", if: File.exist?("/proc/self/schedstat") do
+      expect(turns(serve_left_open, 200)).to be >= 150
+    end
   end
 
   # A hundred streams for each connection.

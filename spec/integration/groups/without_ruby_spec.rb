@@ -35,7 +35,7 @@ RSpec.describe "A Penstock::Group" do
   end
 
   it "wants settings that make sense" do
-    [0, -1, Float::NAN, Float::INFINITY].each do |seconds|
+    [0, -1, 1e19, Float::NAN, Float::INFINITY].each do |seconds|
       expect { Penstock::Group.new(heartbeat: seconds) }.to raise_error(ArgumentError, /seconds/)
     end
     expect { Penstock::Group.new(heartbeat: "soon") }.to raise_error(TypeError)
@@ -43,6 +43,11 @@ RSpec.describe "A Penstock::Group" do
     %i[block raise].each do |policy|
       expect { Penstock::Group.new(slow_consumer: policy) }.to raise_error(ArgumentError, /:disconnect, :drop/)
     end
+  end
+
+  it "may have subclasses" do
+    chat = Class.new(Penstock::Group) { def shout(text) = write(text.upcase) }
+    expect(chat.new(heartbeat: 1).shout("hello")).to eq(0)
   end
 
   it "that was made before a fork serves in the child, where no server ran" do

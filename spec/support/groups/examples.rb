@@ -14,6 +14,20 @@ module GroupHelper
     members.transpose
   end
 
+  # How often the network's threads had the processor while a member received so many messages, one after the other.
+  def turns(server, messages)
+    group = Penstock::Group.new
+    (response,), = open_members(group, server, 1)
+    tasks = Dir["/proc/self/task/*"].select { |task| File.read("#{task}/comm") == "penstock-io\n" }
+    count = -> { tasks.sum { |task| Integer(File.read("#{task}/schedstat").split.last, 10) } }
+    before = count.call
+    messages.times do
+      group.write("x;")
+      expect(response.text_until(";")).to eq("x;")
+    end
+    count.call - before
+  end
+
   # Expects that all of them end, and that each body is what is given.
   def expect_all(responses, body)
     expect(responses.map(&:rest)).to all(eq(body))
