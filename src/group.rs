@@ -269,16 +269,17 @@ impl Drop for Group {
             beating.task.abort();
         }
         let members = std::mem::take(&mut state.members);
-        let lost = members.values().filter(|member| {
-            let is_lost = member.outbox.leave(self);
-            if is_lost {
+        let mut lost = Vec::new();
+        for member in members.values() {
+            if member.outbox.leave(self) {
                 member.outbox.abort();
+                lost.push(member);
             }
-            is_lost
-        });
-        let lost = lost.count();
-        if let Some((_, member)) = members.first_key_value().filter(|_| lost > 0) {
-            member.server.log.warn(&format!(
+        }
+        // One line, however many they are.
+        if let Some(first) = lost.first() {
+            let lost = lost.len();
+            first.server.log.warn(&format!(
                 "a group was lost with {lost} streams: nothing refers to it any more, and it was not \
                  closed; their responses were broken off"
             ));

@@ -291,9 +291,11 @@ impl State {
             let written = Pin::new(socket).poll_write(cx, &self.ahead);
             let written = ready!(self.note_written(facts, written))?;
             self.ahead.advance(written);
+            if self.ahead.is_empty() {
+                // The connection keeps no room for what was rare.
+                self.ahead = BytesMut::new();
+            }
         }
-        // The connection keeps no room for what was rare.
-        self.ahead = BytesMut::new();
         Poll::Ready(Ok(()))
     }
 

@@ -145,8 +145,12 @@ fn respond(
         status: head.status.as_u16(),
     };
     let is_head = exchange.is_head;
-    let outgoing = Outgoing::new(&head, body, Some(exchange.clone()), is_head);
-    if chunked && is_plain && !outgoing.is_bodiless() {
+    let outgoing = Outgoing::new(&head, body, Some(exchange), is_head);
+    if chunked
+        && is_plain
+        && !outgoing.is_bodiless()
+        && let Some(exchange) = outgoing.exchange()
+    {
         exchange.outbox.allow_bypass();
     }
     build(version, head, outgoing, report)

@@ -48,7 +48,7 @@ impl Outbox {
         let is_alone = state.reading == Reading::Rests && state.line.is_empty();
         if is_alone && length <= LARGEST_BYPASS {
             let bypassed = bypass();
-            if !matches!(bypassed, Ok(Bypassed::Not)) {
+            if matches!(bypassed, Ok(Bypassed::All | Bypassed::Part)) {
                 state.bypassed += length as u64;
             }
             match bypassed {

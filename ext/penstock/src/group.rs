@@ -41,32 +41,12 @@ impl Group {
         data: RString,
         slow: Option<Symbol>,
     ) -> Result<Obj<Self>, Error> {
-        let invalid = |text: &'static str| Error::new(ruby.exception_arg_error(), text);
-        let slow = match slow.map(|slow| slow.name().map(|name| name.into_owned())) {
-            None => None,
-            Some(name) => Some(match name?.as_str() {
-                "disconnect" => SlowMember::Disconnect,
-                "drop" => SlowMember::Drop,
-                _ => {
-                    return Err(invalid(
-                        "slow_consumer of a group is :disconnect, :drop, or nil for what each \
-                         stream says; a group never waits for one of its members",
-                    ));
-                }
-            }),
-        };
-        let heartbeat = match heartbeat {
-            None => None,
-            Some(seconds) => Some(Heartbeat {
-                interval: Duration::try_from_secs_f64(seconds)
-                    .ok()
-                    .filter(|interval| (SHORTEST..=LONGEST).contains(interval))
-                    .ok_or_else(|| {
-                        invalid("heartbeat is seconds, 0.001 to a year, or nil for none")
-                    })?,
-                message: Message::new(&bytes(data.as_value())?),
-            }),
-        };
+        let slow = slow.map(|slow| slow_member(ruby, slow)).transpose()?;
+        let interval = heartbeat
+            .map(|seconds| interval(ruby, seconds))
+            .transpose()?;
+        let message = Message::new(&bytes(data.as_value())?);
+        let heartbeat = interval.map(|interval| Heartbeat { interval, message });
         let options = Options { heartbeat, slow };
         let group = Self {
             core: RefCell::new(Guarded::new(Core::new(options.clone()))),
@@ -135,6 +115,30 @@ impl Group {
     fn is_closed(ruby: &Ruby, rb_self: &Self) -> Result<bool, Error> {
         Ok(rb_self.core(ruby)?.is_closed())
     }
+}
+
+/// What is done with a member that has no room, by its name.
+fn slow_member(ruby: &Ruby, slow: Symbol) -> Result<SlowMember, Error> {
+    match &*slow.name()? {
+        "disconnect" => Ok(SlowMember::Disconnect),
+        "drop" => Ok(SlowMember::Drop),
+        _ => {
+            let text = "slow_consumer of a group is :disconnect, :drop, or nil for what each \
+                        stream says; a group never waits for one of its members";
+            Err(Error::new(ruby.exception_arg_error(), text))
+        }
+    }
+}
+
+/// The interval of heartbeats.
+fn interval(ruby: &Ruby, seconds: f64) -> Result<Duration, Error> {
+    let interval = Duration::try_from_secs_f64(seconds).ok();
+    interval
+        .filter(|interval| (SHORTEST..=LONGEST).contains(interval))
+        .ok_or_else(|| {
+            let text = "heartbeat is seconds, 0.001 to a year, or nil for none";
+            Error::new(ruby.exception_arg_error(), text)
+        })
 }
 
 pub(crate) fn init(ruby: &Ruby, penstock: magnus::RModule) -> Result<(), Error> {
