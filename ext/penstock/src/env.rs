@@ -15,7 +15,7 @@ use rb_sys::VALUE;
 
 use crate::{
     strings::{Text, field_key},
-    template::{Templates, duplicate, split_host},
+    template::{Protocol, Templates, duplicate},
 };
 
 /// How many fields wait at the most to be set together.
@@ -25,6 +25,7 @@ const PENDING: usize = 32;
 pub(crate) struct Env<'a> {
     ruby: &'a Ruby,
     hash: RHash,
+    protocol: Protocol,
     templates: &'a Templates,
     /// Keys and values that are not in the Hash yet. They are on the stack, where the garbage
     /// collector sees them.
@@ -40,19 +41,25 @@ impl<'a> Env<'a> {
     pub(crate) fn new(
         ruby: &'a Ruby,
         templates: &'a Templates,
+        exchange: &Exchange,
         request: &Request,
     ) -> Result<Self, Error> {
+        let protocol = Protocol {
+            version: request.version,
+            is_https: exchange.is_secure() || is_forwarded_https(exchange, request),
+        };
         let hash = match request.headers.get(header::HOST) {
             Some(host) => {
-                let template = templates.for_host(ruby, request.version, host.as_bytes())?;
+                let template = templates.for_host(ruby, protocol, host.as_bytes())?;
                 duplicate(ruby, template)?
             }
-            None => templates.hostless(ruby, request.version)?,
+            None => templates.hostless(ruby, protocol)?,
         };
         let nil = ruby.qnil().as_raw();
         Ok(Self {
             ruby,
             hash,
+            protocol,
             templates,
             pending: [(nil, nil); PENDING],
             length: 0,
@@ -204,30 +211,10 @@ impl<'a> Env<'a> {
         self.set(Text::Protocol, array)
     }
 
-    /// Name, port and scheme, from the authority that the client asked for; only HTTP/1.0 may
-    /// leave that to the listener.
+    /// Name and port of a request that does not say which authority it means, as HTTP/1.0 may: the
+    /// listener's. Of others the template has them.
     fn set_server(&mut self, exchange: &Exchange, request: &Request) -> Result<(), Error> {
-        let is_trusted = exchange.is_from_trusted_proxy();
-        let forwarded = is_trusted.then(|| request.headers.get("x-forwarded-proto"));
-        let forwarded = forwarded.flatten().is_some_and(|proto| {
-            let first = proto
-                .as_bytes()
-                .split(|byte| *byte == b',')
-                .next()
-                .unwrap_or_default();
-            first.trim_ascii().eq_ignore_ascii_case(b"https")
-        });
-        let is_https = exchange.is_secure() || forwarded;
-        if is_https {
-            self.set(Text::UrlScheme, Text::Https.get(self.ruby))?;
-            self.set(Text::HttpsKey, Text::On.get(self.ruby))?;
-        }
-        let default_port = if is_https { "443" } else { "80" };
-        if let Some(host) = request.headers.get(header::HOST) {
-            // The template has them, but for the port that goes with the scheme.
-            if is_https && split_host(host.as_bytes()).1.is_empty() {
-                self.set(Text::ServerPort, self.string(default_port.as_bytes()))?;
-            }
+        if request.headers.contains_key(header::HOST) {
             return Ok(());
         }
         let (name, port) = match exchange.local() {
@@ -235,7 +222,7 @@ impl<'a> Env<'a> {
                 (format!("[{}]", address.ip()), address.port().to_string())
             }
             Address::Ip(address) => (address.ip().to_string(), address.port().to_string()),
-            Address::Unix => ("localhost".into(), default_port.into()),
+            Address::Unix => ("localhost".into(), self.protocol.default_port().into()),
         };
         self.set(Text::ServerName, self.ruby.str_new(&name))?;
         self.set(Text::ServerPort, self.ruby.str_new(&port))
@@ -271,6 +258,16 @@ impl<'a> Env<'a> {
             self.templates.port(self.ruby, peer.port()),
         )
     }
+}
+
+/// Whether a proxy that is trusted says that its client has asked by https.
+fn is_forwarded_https(exchange: &Exchange, request: &Request) -> bool {
+    if !exchange.is_from_trusted_proxy() {
+        return false;
+    }
+    let proto = request.headers.get("x-forwarded-proto");
+    let first = proto.and_then(|proto| proto.as_bytes().split(|byte| *byte == b',').next());
+    first.is_some_and(|first| first.trim_ascii().eq_ignore_ascii_case(b"https"))
 }
 
 /// What stands between the values of a field that came in several.

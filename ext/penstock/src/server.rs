@@ -159,7 +159,7 @@ impl Engine {
                 "a request was taken twice".into(),
             ));
         };
-        let mut env = Env::new(ruby, &self.templates, &request)?;
+        let mut env = Env::new(ruby, &self.templates, &exchange, &request)?;
         let offered = env::offered(&request);
         env.fill(&exchange, &request, &offered)?;
         drop(request);

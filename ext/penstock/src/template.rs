@@ -13,13 +13,37 @@ use magnus::{
 use crate::strings::Text;
 
 /// The parts of env that requests share: the server's template, and the same with what the last
-/// request of each version of HTTP has asked for, since most ask for the same.
+/// request of each version of HTTP and each scheme has asked for, since most ask for the same.
 pub(crate) struct Templates {
     base: Opaque<RHash>,
     /// Whether HTTP_VERSION is in there.
     has_version: bool,
-    recent: RefCell<[Option<Recent>; 3]>,
+    recent: RefCell<[Option<Recent>; 6]>,
     ports: RefCell<Vec<Option<Port>>>,
+}
+
+/// What a template depends on, besides the host.
+#[derive(Clone, Copy)]
+pub(crate) struct Protocol {
+    pub(crate) version: Version,
+    /// Whether the client has asked by https, of this server or of a proxy that is trusted.
+    pub(crate) is_https: bool,
+}
+
+impl Protocol {
+    /// The port that a client means that names none.
+    pub(crate) fn default_port(self) -> &'static str {
+        if self.is_https { "443" } else { "80" }
+    }
+
+    fn slot(self) -> usize {
+        let version = match self.version {
+            Version::HTTP_10 => 0,
+            Version::HTTP_2 => 2,
+            _ => 1,
+        };
+        2 * version + usize::from(self.is_https)
+    }
 }
 
 /// The template for a value of the Host field.
@@ -58,22 +82,18 @@ impl Templates {
         }
     }
 
-    /// A template with the version of HTTP, and with SERVER_NAME and SERVER_PORT from the Host
-    /// field of a request.
+    /// A template with the version of HTTP and the scheme, and with SERVER_NAME and SERVER_PORT from
+    /// the Host field of a request.
     ///
     /// # Errors
     /// Ruby is out of memory.
     pub(crate) fn for_host(
         &self,
         ruby: &Ruby,
-        version: Version,
+        protocol: Protocol,
         host: &[u8],
     ) -> Result<RHash, Error> {
-        let slot = match version {
-            Version::HTTP_10 => 0,
-            Version::HTTP_2 => 2,
-            _ => 1,
-        };
+        let slot = protocol.slot();
         if let Some(recent) = &self.recent.borrow()[slot]
             && recent.host == host
         {
@@ -81,10 +101,13 @@ impl Templates {
         }
         let hash = duplicate(ruby, ruby.get_inner(self.base))?;
         let (name, port) = split_host(host);
-        let port = if port.is_empty() { b"80" } else { port };
+        let port = match port {
+            b"" => protocol.default_port().as_bytes(),
+            port => port,
+        };
         hash.aset(Text::ServerName.get(ruby), frozen(ruby, name))?;
         hash.aset(Text::ServerPort.get(ruby), frozen(ruby, port))?;
-        self.set_version(ruby, hash, version)?;
+        self.set_protocol(ruby, hash, protocol)?;
         self.recent.borrow_mut()[slot] = Some(Recent {
             host: host.to_vec(),
             hash: hash.into(),
@@ -96,10 +119,18 @@ impl Templates {
     ///
     /// # Errors
     /// Ruby is out of memory.
-    pub(crate) fn hostless(&self, ruby: &Ruby, version: Version) -> Result<RHash, Error> {
+    pub(crate) fn hostless(&self, ruby: &Ruby, protocol: Protocol) -> Result<RHash, Error> {
         let hash = duplicate(ruby, ruby.get_inner(self.base))?;
-        self.set_version(ruby, hash, version)?;
+        self.set_protocol(ruby, hash, protocol)?;
         Ok(hash)
+    }
+
+    fn set_protocol(&self, ruby: &Ruby, hash: RHash, protocol: Protocol) -> Result<(), Error> {
+        if protocol.is_https {
+            hash.aset(Text::UrlScheme.get(ruby), Text::Https.get(ruby))?;
+            hash.aset(Text::HttpsKey.get(ruby), Text::On.get(ruby))?;
+        }
+        self.set_version(ruby, hash, protocol.version)
     }
 
     fn set_version(&self, ruby: &Ruby, hash: RHash, version: Version) -> Result<(), Error> {
@@ -151,7 +182,7 @@ fn frozen(ruby: &Ruby, bytes: &[u8]) -> RString {
 }
 
 /// Host and port; the brackets of IPv6 stay.
-pub(crate) fn split_host(host: &[u8]) -> (&[u8], &[u8]) {
+fn split_host(host: &[u8]) -> (&[u8], &[u8]) {
     let colon = host.iter().rposition(|byte| *byte == b':');
     match colon {
         Some(colon) if !host[colon..].contains(&b']') => (&host[..colon], &host[colon + 1..]),
