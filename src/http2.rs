@@ -1,5 +1,6 @@
-//! HTTP/2: drives h2 over a connection. Each request is a stream with a task of its own
-//! (`task`): none waits for another, and what they all share is here.
+//! HTTP/2: drives h2 over a connection. Each request is a stream with a future of its own (`task`),
+//! which the connection's task polls when it is woken: none waits for another, and no stream costs
+//! a task of the runtime. What they all share is here.
 
 mod body;
 mod date;
@@ -25,6 +26,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use h2::{Reason, server};
 use parking_lot::Mutex;
 use tokio::{sync::Notify, time::Instant};
@@ -171,6 +173,7 @@ async fn run(shared: &Arc<Shared>, mut timer: Timer) -> End {
     let mut driver = Driver {
         h2,
         shared,
+        streams: FuturesUnordered::new(),
         pings: None,
         requests: 0,
         closing: None,
@@ -181,6 +184,12 @@ async fn run(shared: &Arc<Shared>, mut timer: Timer) -> End {
     if let End::Cut(gone) = end {
         // Told before h2 is dropped, which tells the streams.
         *shared.gone.lock() = gone;
+    }
+    let Driver { h2, streams, .. } = driver;
+    drop(h2);
+    // They still have an end to tell of.
+    if !streams.is_empty() {
+        tokio::spawn(streams.collect::<()>());
     }
     end
 }
@@ -226,6 +235,8 @@ fn builder(config: &Config) -> server::Builder {
 struct Driver<'a> {
     h2: H2,
     shared: &'a Arc<Shared>,
+    /// What is left to do for each stream.
+    streams: FuturesUnordered<task::Rest>,
     pings: Option<Pings>,
     requests: u64,
     /// Since when no more requests are taken.
@@ -252,10 +263,12 @@ impl Driver<'_> {
                 Order::Drain => self.close(),
                 Order::Serve => {}
             }
+            while let Poll::Ready(Some(())) = self.streams.poll_next_unpin(cx) {}
             match self.h2.poll_accept(cx) {
                 Poll::Ready(Some(Ok((request, respond)))) => {
                     self.note_request();
-                    task::accept(cx, self.shared, request, respond);
+                    let rest = task::accept(cx, self.shared, request, respond);
+                    self.streams.extend(rest);
                     continue;
                 }
                 // A client that floods is not listened to until it ends.

@@ -43,9 +43,11 @@ pub(super) fn translate(
         let chunked = HeaderValue::from_static("chunked");
         parts.headers.insert(header::TRANSFER_ENCODING, chunked);
     }
-    check_path(&parts.method, &parts.uri)?;
+    check_target(&parts.method, &parts.uri)?;
+    // Its authority is judged as the Host field.
+    let uri = std::mem::take(&mut parts.uri);
+    parts.uri = without_authority(uri);
     request::check(parts, config)?;
-    parts.uri = without_authority(&parts.uri);
     Ok(key)
 }
 
@@ -63,9 +65,11 @@ pub(super) fn is_padded(fields: &HeaderMap) -> bool {
     fields.values().any(is_padded)
 }
 
-/// `*` is the path of OPTIONS alone (RFC 9113 section 8.3.1).
-fn check_path(method: &Method, uri: &Uri) -> Result<(), StatusCode> {
-    if uri.path() == "*" && *method != Method::OPTIONS {
+/// `*` is the path of OPTIONS alone (RFC 9113 section 8.3.1), and what is served has one of two
+/// schemes.
+fn check_target(method: &Method, uri: &Uri) -> Result<(), StatusCode> {
+    let is_served = matches!(uri.scheme_str(), None | Some("http" | "https"));
+    if !is_served || (uri.path() == "*" && *method != Method::OPTIONS) {
         return Err(StatusCode::BAD_REQUEST);
     }
     Ok(())
@@ -84,9 +88,9 @@ fn check_count(headers: &HeaderMap, most: usize) -> Result<(), StatusCode> {
 }
 
 /// Path and query: the target as HTTP/1.1 has it.
-fn without_authority(uri: &Uri) -> Uri {
+fn without_authority(uri: Uri) -> Uri {
     let mut target = uri::Parts::default();
-    let path = uri.path_and_query().cloned();
+    let path = uri.into_parts().path_and_query;
     target.path_and_query = path.or_else(|| Some(PathAndQuery::from_static("/")));
     Uri::from_parts(target).unwrap_or_default()
 }

@@ -1,6 +1,9 @@
 //! Heads of responses as HTTP/2 has them.
 
-use http::{HeaderMap, Response, StatusCode, header};
+use http::{
+    HeaderMap, Response, StatusCode,
+    header::{self, Entry},
+};
 
 use super::date;
 use crate::{
@@ -31,10 +34,10 @@ pub(super) fn to_response(head: Head, outgoing: &Outgoing, is_accepted: bool) ->
 
 /// A head with the fields that every response has, and without those that none may have.
 pub(super) fn finish_head(status: StatusCode, mut headers: HeaderMap) -> Response<()> {
-    if !headers.contains_key(header::DATE)
+    if let Entry::Vacant(vacant) = headers.entry(header::DATE)
         && let Some(date) = date::now()
     {
-        headers.insert(header::DATE, date);
+        vacant.insert(date);
     }
     bare_head(status, headers)
 }

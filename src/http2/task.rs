@@ -1,9 +1,9 @@
 //! A stream, from the head of its request to the end of its response: what needs no waiting at
-//! once, the rest in a task of its own.
+//! once, the rest in a future of its own.
 
 use std::{
-    future::poll_fn,
-    pin::pin,
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
@@ -36,13 +36,17 @@ use crate::{
     stream::Gone,
 };
 
-/// Judges a request and queues it at once; a task of its own does the rest.
+/// What is left to do for a stream.
+pub(super) type Rest = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Judges a request and queues it at once. Returns what is left to do, unless the client has taken
+/// the request back.
 pub(super) fn accept(
     cx: &mut Context<'_>,
     shared: &Arc<Shared>,
     request: http::Request<RecvStream>,
     respond: SendResponse<Bytes>,
-) {
+) -> Option<Rest> {
     let received = Instant::now();
     let stream = Arc::new(Stream::new(shared.clone()));
     let mut task = Task {
@@ -65,7 +69,8 @@ pub(super) fn accept(
     };
     if task.sender.poll_gone(cx).is_ready() {
         // Before anybody has heard of it; what is queued can be with a Ruby thread at once.
-        return arrival.withdrawn();
+        arrival.withdrawn();
+        return None;
     }
     let (begun, key) = match checked {
         Err(status) => (Err(arrival.refused(status, has_body)), None),
@@ -75,8 +80,7 @@ pub(super) fn accept(
             let continues = expects_continue(&arrival.parts);
             let body = RequestBody::of_http2(Body::new(incoming, stream, length, continues));
             if key.is_none() {
-                tokio::spawn(task.receive(arrival, body));
-                return;
+                return Some(Box::pin(task.receive(arrival, body)));
             }
             let reader = BodyReader::tunnel(body);
             (arrival.queue(Input::Empty, reader, received), key)
@@ -86,10 +90,10 @@ pub(super) fn accept(
             (arrival.queue(Input::Empty, reader, received), key)
         }
     };
-    match begun {
-        Ok(inner) => tokio::spawn(task.answer(Guard::new(inner), key)),
-        Err(refused) => tokio::spawn(task.refuse(refused)),
-    };
+    Some(match begun {
+        Ok(inner) => Box::pin(task.answer(Guard::new(inner), key)),
+        Err(refused) => Box::pin(task.refuse(refused)),
+    })
 }
 
 /// The task of a stream.
