@@ -17,6 +17,9 @@ use crate::{
     stream::Gone,
 };
 
+/// By how many bytes a buffer grows at least that has something in it.
+const GROWTH: usize = 1024;
+
 /// What changes of an outbox.
 pub(super) struct State {
     /// What waits first: a message that other streams have too.
@@ -107,6 +110,11 @@ impl State {
     }
 
     pub(super) fn append(&mut self, data: &[u8]) {
+        // One write is the rule, and takes what it needs. Where a second one comes before the
+        // reader there will be more: each growth is a search for memory and a copy.
+        if !self.buffer.is_empty() && self.buffer.capacity() - self.buffer.len() < data.len() {
+            self.buffer.reserve(data.len().max(GROWTH));
+        }
         self.buffer.extend_from_slice(data);
     }
 
