@@ -1,9 +1,11 @@
 //! The response of an application: its head, checked, and the kind of its body.
 
+mod known_fields;
+
 use std::fs::File;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 /// Fields that a protocol adds to most heads: Content-Length and Date.
 const ADDED: usize = 2;
@@ -77,11 +79,13 @@ impl Head {
     /// # Errors
     /// The field cannot be sent; the head is as before.
     pub fn append(&mut self, name: &[u8], value: &[u8]) -> Result<(), Rejected> {
-        let name = HeaderName::from_bytes(name).map_err(|_| Rejected::Name)?;
-        let value = HeaderValue::from_bytes(trim(value)).map_err(|_| Rejected::Value)?;
+        let value = trim(value);
+        let mut known = known_fields::lock();
+        let (name, known_name) = known.name(name)?;
         match name {
             header::CONTENT_LENGTH => {
-                let length = value.to_str().ok().and_then(|digits| digits.parse().ok());
+                let digits = std::str::from_utf8(value).ok();
+                let length = digits.and_then(|digits| digits.parse().ok());
                 let length: u64 = length.ok_or(Rejected::ContentLength)?;
                 if self.content_length.is_some_and(|other| other != length) {
                     return Err(Rejected::ContentLength);
@@ -89,21 +93,28 @@ impl Head {
                 self.content_length = Some(length);
             }
             header::TRANSFER_ENCODING => {
-                let value = value.as_bytes().to_ascii_lowercase();
+                let value = known_fields::value(value)?.as_bytes().to_ascii_lowercase();
                 self.chunked |= value.ends_with(b"chunked");
             }
             header::CONNECTION => {
-                let value = value.as_bytes().to_ascii_lowercase();
+                let value = known_fields::value(value)?.as_bytes().to_ascii_lowercase();
                 self.close |= value
                     .split(|byte| *byte == b',')
                     .any(|s| s.trim_ascii() == b"close");
             }
             header::UPGRADE if self.status == StatusCode::SWITCHING_PROTOCOLS => {
-                self.upgrade = Some(Box::new(value));
+                self.upgrade = Some(Box::new(known_fields::value(value)?));
             }
             // RFC 9110 section 7.6.1 again: they speak of a connection that is not theirs.
-            _ if name == "keep-alive" || name == "proxy-connection" => {}
+            _ if name == "keep-alive" || name == "proxy-connection" => {
+                known_fields::value(value)?;
+            }
             _ => {
+                let value = match known_name {
+                    Some(known_name) => known_name.value(value)?,
+                    None => known_fields::value(value)?,
+                };
+                drop(known);
                 self.headers.append(name, value);
             }
         }
