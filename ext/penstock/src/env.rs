@@ -2,7 +2,7 @@
 //! which only what differs is set. The template has every key that is always there, so that the
 //! duplicate does not grow. Keys are frozen strings made once.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 
 use http::{HeaderMap, HeaderName, Method, Version, header};
 use magnus::{
@@ -14,9 +14,12 @@ use penstock::{exchange::Exchange, request::Request, socket::Address};
 use rb_sys::VALUE;
 
 use crate::{
-    strings::{Text, field_key},
-    template::{Protocol, Templates, duplicate},
+    strings::{Text, known_key, unknown_key},
+    template::{Protocol, Templates, client_fields, duplicate},
 };
+
+/// The field in which a proxy says how its client speaks.
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// How many fields wait at the most to be set together.
 const PENDING: usize = 32;
@@ -25,8 +28,10 @@ const PENDING: usize = 32;
 pub(crate) struct Env<'a> {
     ruby: &'a Ruby,
     hash: RHash,
-    protocol: Protocol,
-    templates: &'a Templates,
+    /// Whether the template has name and port of the server.
+    has_host: bool,
+    /// Whether it has the address of the client.
+    has_client: bool,
     /// Keys and values that are not in the Hash yet. They are on the stack, where the garbage
     /// collector sees them.
     pending: [(VALUE, VALUE); PENDING],
@@ -40,7 +45,7 @@ impl<'a> Env<'a> {
     /// Ruby is out of memory.
     pub(crate) fn new(
         ruby: &'a Ruby,
-        templates: &'a Templates,
+        templates: &Templates,
         exchange: &Exchange,
         request: &Request,
     ) -> Result<Self, Error> {
@@ -48,9 +53,17 @@ impl<'a> Env<'a> {
             version: request.version,
             is_https: exchange.is_secure() || is_forwarded_https(exchange, request),
         };
-        let hash = match request.headers.get(header::HOST) {
+        let host = request.headers.get(header::HOST);
+        let mut has_client = false;
+        let hash = match host {
             Some(host) => {
-                let template = templates.for_host(ruby, protocol, host.as_bytes())?;
+                let mut template = templates.for_host(ruby, protocol, host.as_bytes())?;
+                if let Address::Ip(client) = exchange.peer()
+                    && let Some(with_client) = templates.for_client(ruby, template, client)?
+                {
+                    template = with_client;
+                    has_client = true;
+                }
                 duplicate(ruby, template)?
             }
             None => templates.hostless(ruby, protocol)?,
@@ -59,8 +72,8 @@ impl<'a> Env<'a> {
         Ok(Self {
             ruby,
             hash,
-            protocol,
-            templates,
+            has_host: host.is_some(),
+            has_client,
             pending: [(nil, nil); PENDING],
             length: 0,
         })
@@ -85,12 +98,17 @@ impl<'a> Env<'a> {
         self.set_line(request)?;
         self.set_fields(&request.headers)?;
         self.set_protocol(offered)?;
-        self.set_server(exchange, request)?;
-        self.set_peer(exchange.peer())?;
+        if !self.has_host {
+            self.set_server(exchange)?;
+        }
+        if !self.has_client {
+            self.set_client(exchange.peer())?;
+        }
         if let Some(verified) = exchange.client_verified() {
             self.set_client_certificate(verified)?;
         }
-        self.set(Text::ResponseFinished, self.ruby.ary_new())?;
+        // Without room: most stay empty.
+        self.set(Text::ResponseFinished, self.ruby.ary_new_capa(0))?;
         self.set(Text::QueueTime, exchange.queue_time().as_secs_f64())
     }
 
@@ -146,7 +164,7 @@ impl<'a> Env<'a> {
     /// Ruby is out of memory.
     pub(crate) fn set_length(&mut self, length: u64) -> Result<(), Error> {
         self.flush()?;
-        let coding = field_key(self.ruby, &header::TRANSFER_ENCODING);
+        let coding = known_key(self.ruby, &header::TRANSFER_ENCODING);
         if !self.hash.delete::<_, Value>(coding)?.is_nil() {
             self.set(Text::ContentLength, self.ruby.str_new(&length.to_string()))?;
         }
@@ -183,9 +201,11 @@ impl<'a> Env<'a> {
         // A name's values come one behind the other.
         let mut fields = headers.iter().peekable();
         while let Some((name, first)) = fields.next() {
-            if is_hidden(name) {
-                continue;
-            }
+            let key = match known_key(self.ruby, name) {
+                Some(key) => key,
+                None if is_hidden(name) => continue,
+                None => unknown_key(self.ruby, name),
+            };
             let mut joined: Option<Vec<u8>> = None;
             while let Some((_, next)) = fields.next_if(|(next, _)| *next == name) {
                 let value = joined.get_or_insert_with(|| first.as_bytes().to_vec());
@@ -194,7 +214,7 @@ impl<'a> Env<'a> {
             }
             let value = joined.as_deref().unwrap_or(first.as_bytes());
             let value = self.ruby.str_from_slice(value);
-            self.put(field_key(self.ruby, name), value)?;
+            self.put(key, value)?;
         }
         Ok(())
     }
@@ -211,18 +231,16 @@ impl<'a> Env<'a> {
         self.set(Text::Protocol, array)
     }
 
-    /// Name and port of a request that does not say which authority it means, as HTTP/1.0 may: the
-    /// listener's. Of others the template has them.
-    fn set_server(&mut self, exchange: &Exchange, request: &Request) -> Result<(), Error> {
-        if request.headers.contains_key(header::HOST) {
-            return Ok(());
-        }
+    /// Name and port from the listener, where the client has asked for no authority: only
+    /// HTTP/1.0 may.
+    fn set_server(&mut self, exchange: &Exchange) -> Result<(), Error> {
         let (name, port) = match exchange.local() {
             Address::Ip(SocketAddr::V6(address)) => {
                 (format!("[{}]", address.ip()), address.port().to_string())
             }
             Address::Ip(address) => (address.ip().to_string(), address.port().to_string()),
-            Address::Unix => ("localhost".into(), self.protocol.default_port().into()),
+            // The template has the port that goes with the scheme.
+            Address::Unix => return self.set(Text::ServerName, Text::Localhost.get(self.ruby)),
         };
         self.set(Text::ServerName, self.ruby.str_new(&name))?;
         self.set(Text::ServerPort, self.ruby.str_new(&port))
@@ -245,18 +263,14 @@ impl<'a> Env<'a> {
         Ok(())
     }
 
-    /// The template says what is right for a Unix socket, and for a proxy on the same machine.
-    fn set_peer(&mut self, peer: Address) -> Result<(), Error> {
-        let Address::Ip(peer) = peer else {
+    fn set_client(&mut self, peer: Address) -> Result<(), Error> {
+        let Address::Ip(address) = peer else {
             return Ok(());
         };
-        if peer.ip() != IpAddr::V4(Ipv4Addr::LOCALHOST) {
-            self.set(Text::RemoteAddr, self.ruby.str_new(&peer.ip().to_string()))?;
+        for (key, value) in client_fields(self.ruby, address).into_iter().flatten() {
+            self.set(key, value)?;
         }
-        self.set(
-            Text::RemotePort,
-            self.templates.port(self.ruby, peer.port()),
-        )
+        Ok(())
     }
 }
 
@@ -265,7 +279,7 @@ fn is_forwarded_https(exchange: &Exchange, request: &Request) -> bool {
     if !exchange.is_from_trusted_proxy() {
         return false;
     }
-    let proto = request.headers.get("x-forwarded-proto");
+    let proto = request.headers.get(FORWARDED_PROTO);
     let first = proto.and_then(|proto| proto.as_bytes().split(|byte| *byte == b',').next());
     first.is_some_and(|first| first.trim_ascii().eq_ignore_ascii_case(b"https"))
 }

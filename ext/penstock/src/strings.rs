@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use http::{HeaderMap, HeaderName, header};
+use http::{HeaderName, header};
 use magnus::{RString, Ruby, gc, value::Opaque};
 
 /// Declares the strings: a variant and its text for each.
@@ -97,8 +97,48 @@ impl Text {
 }
 
 struct Strings {
-    names: HeaderMap<Opaque<RString>>,
+    names: Names,
     texts: Vec<Opaque<RString>>,
+}
+
+/// The keys of known names. A `HeaderMap` would hash the whole name.
+struct Names {
+    places: Vec<Option<(HeaderName, Opaque<RString>)>>,
+}
+
+impl Names {
+    /// How many places there are: a power of two, and most are free.
+    const PLACES: usize = 256;
+
+    fn new(keys: impl Iterator<Item = (HeaderName, Opaque<RString>)>) -> Self {
+        let mut places = vec![None; Self::PLACES];
+        for (name, key) in keys {
+            let mut place = Self::first_place(&name);
+            while places[place].is_some() {
+                place = (place + 1) % Self::PLACES;
+            }
+            places[place] = Some((name, key));
+        }
+        Self { places }
+    }
+
+    fn get(&self, name: &HeaderName) -> Option<Opaque<RString>> {
+        let mut place = Self::first_place(name);
+        while let Some((known, key)) = &self.places[place] {
+            if known == name {
+                return Some(*key);
+            }
+            place = (place + 1) % Self::PLACES;
+        }
+        None
+    }
+
+    fn first_place(name: &HeaderName) -> usize {
+        let bytes = name.as_str().as_bytes();
+        let length = bytes.len();
+        let at = |index: usize| usize::from(bytes.get(index).copied().unwrap_or(0));
+        (at(0) + 5 * at(length / 2) + 17 * at(length.wrapping_sub(1)) + 31 * length) % Self::PLACES
+    }
 }
 
 static STRINGS: OnceLock<Strings> = OnceLock::new();
@@ -181,21 +221,24 @@ pub(crate) fn init(ruby: &Ruby) {
             gc::register_mark_object(string);
             Opaque::from(string)
         };
-        let names = KNOWN
-            .iter()
-            .map(|name| (name.clone(), pinned(&key_of(name))))
-            .collect();
+        let names = Names::new(
+            KNOWN
+                .into_iter()
+                .map(|name| (name.clone(), pinned(&key_of(&name)))),
+        );
         let texts = TEXTS.iter().map(|text| pinned(text)).collect();
         Strings { names, texts }
     });
 }
 
-/// The key of env for a header field.
-pub(crate) fn field_key(ruby: &Ruby, name: &HeaderName) -> RString {
-    match strings().names.get(name) {
-        Some(key) => ruby.get_inner(*key),
-        None => ruby.str_new(&key_of(name)),
-    }
+/// The key of env for a header field, where it is one of those that are made once.
+pub(crate) fn known_key(ruby: &Ruby, name: &HeaderName) -> Option<RString> {
+    strings().names.get(name).map(|key| ruby.get_inner(key))
+}
+
+/// The key of env for another header field.
+pub(crate) fn unknown_key(ruby: &Ruby, name: &HeaderName) -> RString {
+    ruby.str_new(&key_of(name))
 }
 
 /// The name of a header field as a key of env (RFC 3875 section 4.1.18).

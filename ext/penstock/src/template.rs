@@ -1,6 +1,9 @@
 //! The parts of env that requests share.
 
-use std::cell::RefCell;
+use std::{
+    cell::RefCell,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+};
 
 use http::Version;
 use magnus::{
@@ -13,13 +16,13 @@ use magnus::{
 use crate::strings::Text;
 
 /// The parts of env that requests share: the server's template, and the same with what the last
-/// request of each version of HTTP and each scheme has asked for, since most ask for the same.
+/// request of each [`Protocol`] has asked for, since most ask for the same.
 pub(crate) struct Templates {
     base: Opaque<RHash>,
     /// Whether HTTP_VERSION is in there.
     has_version: bool,
     recent: RefCell<[Option<Recent>; 6]>,
-    ports: RefCell<Vec<Option<Port>>>,
+    clients: RefCell<Vec<Option<Client>>>,
 }
 
 /// What a template depends on, besides the host.
@@ -32,8 +35,12 @@ pub(crate) struct Protocol {
 
 impl Protocol {
     /// The port that a client means that names none.
-    pub(crate) fn default_port(self) -> &'static str {
-        if self.is_https { "443" } else { "80" }
+    fn default_port(self) -> Text {
+        if self.is_https {
+            Text::Port443
+        } else {
+            Text::Port80
+        }
     }
 
     fn slot(self) -> usize {
@@ -52,15 +59,18 @@ struct Recent {
     hash: Opaque<RHash>,
 }
 
-/// The port of a client.
+/// A client whose connection stays open, and the template for what it asks of a host.
 #[derive(Clone, Copy)]
-struct Port {
-    number: u16,
-    text: Opaque<RString>,
+struct Client {
+    address: SocketAddr,
+    /// The template of the host, with which it is made.
+    host: Opaque<RHash>,
+    /// Made for the second request: of many connections there is no second one.
+    hash: Option<Opaque<RHash>>,
 }
 
-/// How many ports of clients are kept as strings: those of connections that stay open.
-const PORTS: usize = 512;
+/// How many clients are remembered, by their ports.
+const CLIENTS: usize = 512;
 
 impl Templates {
     pub(crate) fn new(base: RHash) -> Self {
@@ -68,7 +78,7 @@ impl Templates {
             base: base.into(),
             has_version: base.get("HTTP_VERSION").is_some(),
             recent: RefCell::default(),
-            ports: RefCell::new(vec![None; PORTS]),
+            clients: RefCell::new(vec![None; CLIENTS]),
         }
     }
 
@@ -77,13 +87,16 @@ impl Templates {
         for recent in self.recent.borrow().iter().flatten() {
             marker.mark(recent.hash);
         }
-        for port in self.ports.borrow().iter().flatten() {
-            marker.mark(port.text);
+        for client in self.clients.borrow().iter().flatten() {
+            marker.mark(client.host);
+            if let Some(hash) = client.hash {
+                marker.mark(hash);
+            }
         }
     }
 
-    /// A template with the version of HTTP and the scheme, and with SERVER_NAME and SERVER_PORT from
-    /// the Host field of a request.
+    /// A template with the version of HTTP, the scheme, and SERVER_NAME and SERVER_PORT from the
+    /// Host field of a request.
     ///
     /// # Errors
     /// Ruby is out of memory.
@@ -93,44 +106,40 @@ impl Templates {
         protocol: Protocol,
         host: &[u8],
     ) -> Result<RHash, Error> {
-        let slot = protocol.slot();
-        if let Some(recent) = &self.recent.borrow()[slot]
+        if let Some(recent) = &self.recent.borrow()[protocol.slot()]
             && recent.host == host
         {
             return Ok(ruby.get_inner(recent.hash));
         }
-        let hash = duplicate(ruby, ruby.get_inner(self.base))?;
+        let hash = self.hostless(ruby, protocol)?;
         let (name, port) = split_host(host);
-        let port = match port {
-            b"" => protocol.default_port().as_bytes(),
-            port => port,
-        };
         hash.aset(Text::ServerName.get(ruby), frozen(ruby, name))?;
-        hash.aset(Text::ServerPort.get(ruby), frozen(ruby, port))?;
-        self.set_protocol(ruby, hash, protocol)?;
-        self.recent.borrow_mut()[slot] = Some(Recent {
+        if !port.is_empty() {
+            hash.aset(Text::ServerPort.get(ruby), frozen(ruby, port))?;
+        }
+        self.recent.borrow_mut()[protocol.slot()] = Some(Recent {
             host: host.to_vec(),
             hash: hash.into(),
         });
         Ok(hash)
     }
 
-    /// A template for a request that names no host.
+    /// A template for a request that names no host, with the port that goes with its scheme.
     ///
     /// # Errors
     /// Ruby is out of memory.
     pub(crate) fn hostless(&self, ruby: &Ruby, protocol: Protocol) -> Result<RHash, Error> {
         let hash = duplicate(ruby, ruby.get_inner(self.base))?;
-        self.set_protocol(ruby, hash, protocol)?;
-        Ok(hash)
-    }
-
-    fn set_protocol(&self, ruby: &Ruby, hash: RHash, protocol: Protocol) -> Result<(), Error> {
+        self.set_version(ruby, hash, protocol.version)?;
         if protocol.is_https {
             hash.aset(Text::UrlScheme.get(ruby), Text::Https.get(ruby))?;
             hash.aset(Text::HttpsKey.get(ruby), Text::On.get(ruby))?;
         }
-        self.set_version(ruby, hash, protocol.version)
+        hash.aset(
+            Text::ServerPort.get(ruby),
+            protocol.default_port().get(ruby),
+        )?;
+        Ok(hash)
     }
 
     fn set_version(&self, ruby: &Ruby, hash: RHash, version: Version) -> Result<(), Error> {
@@ -148,23 +157,55 @@ impl Templates {
         }
     }
 
-    /// The port of a client, as a frozen string.
-    pub(crate) fn port(&self, ruby: &Ruby, number: u16) -> RString {
-        let slot = usize::from(number) % PORTS;
-        if let Some(port) = self.ports.borrow()[slot]
-            && port.number == number
-        {
-            return ruby.get_inner(port.text);
+    /// `host`, the template for a host, with the address of a client. None for a client that was
+    /// not seen last in its place: its first request sets what [`client_fields`] says.
+    ///
+    /// # Errors
+    /// Ruby is out of memory.
+    pub(crate) fn for_client(
+        &self,
+        ruby: &Ruby,
+        host: RHash,
+        address: SocketAddr,
+    ) -> Result<Option<RHash>, Error> {
+        // Linux gives a client every other port, one after the other.
+        let place = usize::from(address.port() / 2) % CLIENTS;
+        let known = self.clients.borrow()[place].filter(|known| {
+            known.address == address && ruby.get_inner(known.host).as_raw() == host.as_raw()
+        });
+        if let Some(hash) = known.and_then(|known| known.hash) {
+            return Ok(Some(ruby.get_inner(hash)));
         }
         // Made before the list is borrowed, which the garbage collector reads.
-        let text = ruby.str_new(&number.to_string());
-        text.freeze();
-        self.ports.borrow_mut()[slot] = Some(Port {
-            number,
-            text: text.into(),
+        let hash = match known {
+            Some(_) => {
+                let hash = duplicate(ruby, host)?;
+                for (key, value) in client_fields(ruby, address).into_iter().flatten() {
+                    value.freeze();
+                    hash.aset(key.get(ruby), value)?;
+                }
+                Some(hash)
+            }
+            None => None,
+        };
+        self.clients.borrow_mut()[place] = Some(Client {
+            address,
+            host: host.into(),
+            hash: hash.map(Opaque::from),
         });
-        text
+        Ok(hash)
     }
+}
+
+/// What env says of a client's address. The template has what is right for a Unix socket, and for a
+/// proxy on the same machine.
+pub(crate) fn client_fields(ruby: &Ruby, address: SocketAddr) -> [Option<(Text, RString)>; 2] {
+    let text = |text: String| ruby.str_new(&text);
+    let is_near = address.ip() == IpAddr::V4(Ipv4Addr::LOCALHOST);
+    [
+        (!is_near).then(|| (Text::RemoteAddr, text(address.ip().to_string()))),
+        Some((Text::RemotePort, text(address.port().to_string()))),
+    ]
 }
 
 /// A Hash of its own with the same content.

@@ -89,6 +89,36 @@ RSpec.describe "env" do
     expect(env_of(self.class.with)["REMOTE_PORT"]).to eq(@client.socket.local_address.ip_port.to_s)
   end
 
+  # What requests of one host, scheme and client share is kept from one to the next.
+  it "says of each request what is its own, however the ones before on the same connection differ" do
+    server = serve { |env| [200, {}, [env.values_at("SERVER_NAME", "SERVER_PORT", "rack.url_scheme", "HTTPS").join(" ")]] }
+    client = connect(server)
+    requests = {
+      self.class.with => "example.org 80 http ",
+      self.class.with("X-Forwarded-Proto: https") => "example.org 443 https on",
+      self.class.with(host: "b.example:81") => "b.example 81 http ",
+      self.class.with("X-Forwarded-Proto: https", host: "b.example:81") => "b.example 81 https on",
+      "GET / HTTP/1.0\r\nHost: example.org\r\nConnection: keep-alive\r\n\r\n" => "example.org 80 http "
+    }
+    orders = [requests.keys, requests.keys.reverse, requests.keys.flat_map { |bytes| [bytes] * 3 }]
+    orders.flatten.each { |bytes| expect(client.write(bytes).read_response.body).to eq(requests.fetch(bytes)) }
+  end
+
+  it "says of each client what is its own, also where one has the port of another" do
+    server = serve(proxy_protocol: true) { |env| [200, {}, [env.values_at("HTTP_HOST", "REMOTE_ADDR", "REMOTE_PORT").join(" ")]] }
+    clients = ["192.0.2.1 40000", "192.0.2.2 40000", "192.0.2.1 40001", "127.0.0.1 40000"].to_h do |address|
+      [connect(server, preamble: "PROXY TCP4 #{address.sub(" ", " 192.0.2.9 ")} 80\r\n"), address]
+    end
+    orders = [clients.keys * 2, clients.keys.flat_map { |client| [client] * 3 }]
+    orders.flatten.product(%w[example.org b.example]).each do |client, host|
+      response = client.write(self.class.with(host: host)).read_response
+      expect(response.body).to eq("#{host} #{clients.fetch(client)}")
+    end
+    clients.keys.product([1, 2, 3]).each do |client, _|
+      expect(client.write(self.class.with).read_response.body).to eq("example.org #{clients.fetch(client)}")
+    end
+  end
+
   it "names the server" do
     expect(env_of(self.class.with)["SERVER_SOFTWARE"]).to match(/penstock/i)
   end
