@@ -3,7 +3,7 @@
 require_relative "partial_hijack"
 
 module Penstock
-  # Sends what an application returns, by the kind of its body (Rack SPEC, "The Response").
+  # Sends what an application returns, by the kind of its body (Rack SPEC, "The Response"), where it was not for Stream#answer.
   module Response
     module_function
 
@@ -16,9 +16,6 @@ module Penstock
     def send(stream, status, headers, body)
       headers = fields(headers)
       hijack = headers["rack.hijack"]
-      # The frequent case. Where no body may follow, respond_full sends none.
-      return stream.respond_full(status, headers, body) if body.instance_of?(Array) && !hijack
-
       if bodiless?(stream, status)
         stream.respond_full(status, headers, nil)
       elsif hijack.respond_to?(:call)

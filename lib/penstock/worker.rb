@@ -34,15 +34,17 @@ module Penstock
     private
 
     def process_all
-      while (env = @engine.take)
-        process(env)
+      while (stream = @engine.take)
+        process(stream)
       end
     end
 
-    def process(env)
-      stream = env["penstock.stream"]
+    def process(stream)
+      env = stream.env
       status, headers, body = @app.call(env)
-      Response.send(stream, status, headers, body) unless hijacked?(stream, status)
+      # The frequent case, in one step: true where nothing is left to do, nil where it is another case.
+      over = stream.answer(status, headers, body)
+      Response.send(stream, status, headers, body) if over.nil? && !hijacked?(stream, status)
       settled = true
     rescue Exception => e # rubocop:disable Lint/RescueException -- the thread outlives whatever the application raises.
       raise unless @engine.ours?
@@ -54,7 +56,7 @@ module Penstock
       end
     ensure
       # Not in a child, in which the application goes on that has forked without a block: the request is the parent's to end.
-      if settled || @engine.ours?
+      if !over && (settled || @engine.ours?)
         break_off(stream) unless settled
         finish(env, stream, body) { [status, headers, failure] }
       end

@@ -15,6 +15,7 @@ mod guarded;
 mod gvl;
 mod lease;
 mod memory;
+mod receiver;
 mod receiving;
 mod response;
 mod server;

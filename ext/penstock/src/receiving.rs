@@ -9,12 +9,13 @@ use crate::{
     error, fd,
     gvl::{self, Wait},
     lease::Lease,
+    receiver::Receiver,
     stream::Stream,
 };
 
 impl Stream {
     /// The next piece of the request body, or nil at its end. Waits without the lock.
-    fn receive(ruby: &Ruby, rb_self: &Self) -> Result<Option<RString>, Error> {
+    fn receive(ruby: &Ruby, rb_self: Receiver<Self>) -> Result<Option<RString>, Error> {
         let exchange = rb_self.exchange(ruby)?;
         let fail = |error: CoreError| error::to_ruby(ruby, &error);
         let began = Instant::now();
@@ -61,7 +62,7 @@ impl Stream {
         Ok(Some(hash))
     }
 
-    fn is_hijacked(ruby: &Ruby, rb_self: &Self) -> Result<bool, Error> {
+    fn is_hijacked(ruby: &Ruby, rb_self: Receiver<Self>) -> Result<bool, Error> {
         rb_self.ask(ruby, false, Exchange::is_hijacked)
     }
 

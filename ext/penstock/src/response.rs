@@ -7,18 +7,31 @@ use std::{
 };
 
 use magnus::{
-    Error, RArray, RClass, RHash, RString, Ruby, Value, method, prelude::*, r_hash::ForEach,
+    Error, Fixnum, RArray, RClass, RHash, RString, Ruby, Value, method, prelude::*,
+    r_hash::ForEach, rb_sys::AsRawValue,
 };
-use penstock::response::{Body, Head};
+use penstock::{
+    exchange::Exchange,
+    response::{Body, Head},
+};
 
-use crate::{error, gvl, stream::Stream};
+use crate::{error, gvl, receiver::Receiver, server::Context, stream::Stream};
+
+/// A field that is for the server, and never sent.
+enum Internal {
+    Protocol,
+    Hijack,
+    Other,
+}
 
 /// Files up to this size are read at once, on the thread that answers, in bytes.
 const SMALL_FILE: u64 = 64 * 1024;
 
 impl Stream {
-    fn head(&self, ruby: &Ruby, status: Value, headers: RHash) -> Result<Head, Error> {
-        let status = u16::try_convert_status(ruby, status)?;
+    /// The head of a response, and whether its fields have a `rack.hijack`.
+    fn head(&self, ruby: &Ruby, status: u16, headers: RHash) -> Result<(Head, bool), Error> {
+        // In a forked child, where a lock of the core may never be free, this ends it.
+        let context = self.context(ruby)?;
         let mut head = Head::new(status).map_err(|status| {
             let text = format!("{status} is no status that a response can end with");
             error::penstock_error(ruby, "Error", text)
@@ -29,7 +42,7 @@ impl Stream {
             return Err(error::penstock_error(ruby, "Error", text.into()));
         }
         head.reserve(headers.len());
-        let mut protocol = None;
+        let (mut protocol, mut hijacks) = (None, false);
         headers.foreach(|name: Value, value: Value| {
             let name = string(name)?;
             // SAFETY: the slice ends before anything else of Ruby can run.
@@ -41,13 +54,18 @@ impl Stream {
                     b'k' | b'K',
                     b'.',
                     rest @ ..,
-                ] => Some(rest.eq_ignore_ascii_case(b"protocol")),
-                name if name.eq_ignore_ascii_case(b"status") => Some(false),
+                ] => Some(match rest {
+                    rest if rest.eq_ignore_ascii_case(b"protocol") => Internal::Protocol,
+                    rest if rest.eq_ignore_ascii_case(b"hijack") => Internal::Hijack,
+                    _ => Internal::Other,
+                }),
+                name if name.eq_ignore_ascii_case(b"status") => Some(Internal::Other),
                 _ => None,
             };
             match internal {
-                None => self.append(ruby, &mut head, name, value)?,
-                Some(true) if !value.is_nil() => protocol = Some(bytes(value)?),
+                None => append(context, &mut head, name, value)?,
+                Some(Internal::Protocol) if !value.is_nil() => protocol = Some(bytes(value)?),
+                Some(Internal::Hijack) => hijacks |= value.to_bool(),
                 Some(_) => {}
             }
             Ok(ForEach::Continue)
@@ -61,36 +79,9 @@ impl Stream {
                 .any(|offered| offered.eq_ignore_ascii_case(&protocol))
             && head.switch_to(&protocol).is_err()
         {
-            self.context(ruby)?.tell_rejected(b"rack.protocol");
+            context.tell_rejected(b"rack.protocol");
         }
-        Ok(head)
-    }
-
-    /// One field for each element of an Array, and for each line of a String (Rack 2).
-    fn append(
-        &self,
-        ruby: &Ruby,
-        head: &mut Head,
-        name: RString,
-        value: Value,
-    ) -> Result<(), Error> {
-        if let Some(values) = RArray::from_value(value) {
-            return values
-                .into_iter()
-                .try_for_each(|value| self.append(ruby, head, name, value));
-        }
-        if value.is_nil() {
-            return Ok(());
-        }
-        let value = string(value)?;
-        // SAFETY: the slices are not kept, and no Ruby code runs while they are used.
-        let (name, value) = unsafe { (name.as_slice(), value.as_slice()) };
-        for line in value.split(|byte| *byte == b'\n') {
-            if head.append(name, line).is_err() {
-                self.context(ruby)?.tell_rejected(name);
-            }
-        }
-        Ok(())
+        Ok((head, hijacks))
     }
 
     fn respond(&self, ruby: &Ruby, head: Head, body: Body) -> Result<(), Error> {
@@ -100,22 +91,56 @@ impl Stream {
             .map_err(|error| error::to_ruby(ruby, &error))
     }
 
-    /// `respond_full(status, headers, chunks)`: an Array of Strings, or nil for no body. None is
-    /// sent behind a HEAD, nor with a status that has none (RFC 9110 section 6.4.1).
-    fn respond_full(
-        ruby: &Ruby,
-        rb_self: &Self,
-        status: Value,
-        headers: RHash,
-        chunks: Option<RArray>,
-    ) -> Result<(), Error> {
-        let head = rb_self.head(ruby, status, headers)?;
-        let bodiless = !head.allows_body() || rb_self.exchange(ruby)?.is_head();
+    /// Answers with `chunks`, an Array of Strings. Nothing of them is sent behind a HEAD, nor with
+    /// a status that has no body (RFC 9110 section 6.4.1).
+    fn respond_chunks(&self, ruby: &Ruby, head: Head, chunks: Option<RArray>) -> Result<(), Error> {
+        let bodiless = !head.allows_body() || self.exchange(ruby)?.is_head();
         let body = match chunks {
             Some(chunks) if !bodiless => Body::Full(concatenate(ruby, chunks)?.into()),
             _ => Body::Empty,
         };
-        rb_self.respond(ruby, head, body)
+        self.respond(ruby, head, body)
+    }
+
+    /// `answer(status, headers, body)`: all that is left to do for most requests, in one step.
+    /// nil, and nothing is done, unless the body is an Array behind a usual status and header
+    /// fields without `rack.hijack`, and the connection was not taken over. Else it is answered;
+    /// true: and the thread is free, since no callable waits for the end and an Array has no
+    /// `close`.
+    fn answer(
+        ruby: &Ruby,
+        rb_self: Receiver<Self>,
+        status: Value,
+        headers: Value,
+        body: Value,
+    ) -> Result<Option<bool>, Error> {
+        let status = Fixnum::from_value(status).and_then(|status| status.to_u16().ok());
+        let (Some(status @ 200..=999), Some(headers), Some(chunks)) =
+            (status, RHash::from_value(headers), plain_array(ruby, body))
+        else {
+            return Ok(None);
+        };
+        if rb_self.ask(ruby, true, Exchange::is_hijacked)? {
+            return Ok(None);
+        }
+        let (head, hijacks) = rb_self.head(ruby, status, headers)?;
+        if hijacks {
+            return Ok(None);
+        }
+        rb_self.respond_chunks(ruby, head, Some(chunks))?;
+        rb_self.release_if_idle(ruby).map(Some)
+    }
+
+    /// `respond_full(status, headers, chunks)`: an Array of Strings, or nil for no body.
+    fn respond_full(
+        ruby: &Ruby,
+        rb_self: Receiver<Self>,
+        status: Value,
+        headers: RHash,
+        chunks: Option<RArray>,
+    ) -> Result<(), Error> {
+        let (head, _) = rb_self.head(ruby, status_of(ruby, status)?, headers)?;
+        rb_self.respond_chunks(ruby, head, chunks)
     }
 
     /// `respond_file(status, headers, path)`: false, and nothing is done, when the file cannot
@@ -127,7 +152,7 @@ impl Stream {
         headers: RHash,
         path: RString,
     ) -> Result<bool, Error> {
-        let head = rb_self.head(ruby, status, headers)?;
+        let (head, _) = rb_self.head(ruby, status_of(ruby, status)?, headers)?;
         // SAFETY: the bytes are copied before anything of Ruby can run.
         let path = OsStr::from_bytes(unsafe { path.as_slice() }).to_owned();
         let opened = gvl::blocking(ruby, || open_file(&path))?;
@@ -140,12 +165,12 @@ impl Stream {
     /// a client that ends its side has left.
     fn respond_stream(
         ruby: &Ruby,
-        rb_self: &Self,
+        rb_self: Receiver<Self>,
         status: Value,
         headers: RHash,
         interactive: bool,
     ) -> Result<(), Error> {
-        let head = rb_self.head(ruby, status, headers)?;
+        let (head, _) = rb_self.head(ruby, status_of(ruby, status)?, headers)?;
         if interactive {
             rb_self.exchange(ruby)?.set_interactive();
         }
@@ -168,6 +193,27 @@ impl Stream {
             .set_trailers(fields)
             .map_err(|error| error::to_ruby(ruby, &error))
     }
+}
+
+/// One field for each element of an Array, and for each line of a String (Rack 2).
+fn append(context: &Context, head: &mut Head, name: RString, value: Value) -> Result<(), Error> {
+    if let Some(values) = RArray::from_value(value) {
+        return values
+            .into_iter()
+            .try_for_each(|value| append(context, head, name, value));
+    }
+    if value.is_nil() {
+        return Ok(());
+    }
+    let value = string(value)?;
+    // SAFETY: the slices are not kept, and no Ruby code runs while they are used.
+    let (name, value) = unsafe { (name.as_slice(), value.as_slice()) };
+    for line in value.split(|byte| *byte == b'\n') {
+        if head.append(name, line).is_err() {
+            context.tell_rejected(name);
+        }
+    }
+    Ok(())
 }
 
 /// A name and a value.
@@ -231,6 +277,14 @@ pub(crate) fn bytes(value: Value) -> Result<Vec<u8>, Error> {
     Ok(unsafe { string.as_slice() }.to_vec())
 }
 
+/// The Array that `body` is: one of Ruby's own class, and without methods of its own.
+fn plain_array(ruby: &Ruby, body: Value) -> Option<RArray> {
+    let array = RArray::from_value(body)?;
+    // SAFETY: an Array is an object on the heap, which is read with the lock held.
+    let class = unsafe { (*(array.as_raw() as *const rb_sys::RBasic)).klass };
+    (class == ruby.class_array().as_raw()).then_some(array)
+}
+
 /// The bytes of an Array of Strings.
 fn concatenate(ruby: &Ruby, chunks: RArray) -> Result<Vec<u8>, Error> {
     let mut all = Vec::new();
@@ -247,24 +301,18 @@ fn concatenate(ruby: &Ruby, chunks: RArray) -> Result<Vec<u8>, Error> {
 }
 
 /// A status as applications give it.
-trait TryConvertStatus: Sized {
-    fn try_convert_status(ruby: &Ruby, status: Value) -> Result<Self, Error>;
-}
-
-impl TryConvertStatus for u16 {
-    fn try_convert_status(ruby: &Ruby, status: Value) -> Result<Self, Error> {
-        let number: i64 = match magnus::Integer::from_value(status) {
-            Some(number) => number.to_i64()?,
-            None => status.funcall("to_i", ())?,
-        };
-        u16::try_from(number).map_err(|_| {
-            error::penstock_error(ruby, "Error", format!("{number} is no status of HTTP"))
-        })
-    }
+fn status_of(ruby: &Ruby, status: Value) -> Result<u16, Error> {
+    let number: i64 = match magnus::Integer::from_value(status) {
+        Some(number) => number.to_i64()?,
+        None => status.funcall("to_i", ())?,
+    };
+    u16::try_from(number)
+        .map_err(|_| error::penstock_error(ruby, "Error", format!("{number} is no status of HTTP")))
 }
 
 /// Defines the methods of this half.
 pub(crate) fn init(class: RClass) -> Result<(), Error> {
+    class.define_method("answer", method!(Stream::answer, 3))?;
     class.define_method("respond_full", method!(Stream::respond_full, 3))?;
     class.define_method("respond_file", method!(Stream::respond_file, 3))?;
     class.define_method("respond_stream", method!(Stream::respond_stream, 3))?;

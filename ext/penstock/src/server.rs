@@ -15,6 +15,7 @@ use crate::{
     error, fd,
     guarded::Guarded,
     gvl::{self, Wait},
+    receiver::Receiver,
     stream::{self, Stream},
     strings::Text,
     template::Templates,
@@ -128,16 +129,16 @@ impl Engine {
         Ok(rb_self.server(ruby)?.urls().to_vec())
     }
 
-    /// The env of the next request. While there is one the lock is kept; else it is given up
-    /// and the thread waits. nil: the server takes no more requests.
-    fn take(ruby: &Ruby, rb_self: &Self) -> Result<Option<RHash>, Error> {
+    /// The stream of the next request, which has its env. While there is one the lock is kept;
+    /// else it is given up and the thread waits. nil: the server takes no more requests.
+    fn take(ruby: &Ruby, rb_self: Receiver<Self>) -> Result<Option<Obj<Stream>>, Error> {
         let server = rb_self.server(ruby)?;
         let exchange = match server.try_take() {
             Some(exchange) => Some(exchange),
             None => rb_self.wait_take(ruby, server)?,
         };
         exchange
-            .map(|exchange| rb_self.env(ruby, exchange))
+            .map(|exchange| rb_self.stream(ruby, exchange))
             .transpose()
     }
 
@@ -151,7 +152,7 @@ impl Engine {
         }
     }
 
-    fn env(&self, ruby: &Ruby, exchange: Exchange) -> Result<RHash, Error> {
+    fn stream(&self, ruby: &Ruby, exchange: Exchange) -> Result<Obj<Stream>, Error> {
         let Some(request) = exchange.take_request() else {
             return Err(error::penstock_error(
                 ruby,
@@ -208,7 +209,7 @@ impl Engine {
             };
             hash.aset(Text::RackInput.get(ruby), shown)?;
         }
-        Ok(hash)
+        Ok(stream)
     }
 
     /// The next stream that was watched and has ended: `[id, exception or nil]`; nil once the

@@ -9,10 +9,9 @@ use std::{
 };
 
 use magnus::{
-    Error, ExceptionClass, RHash, RString, Ruby, Symbol, TypedData, Value, gc, method,
+    Error, ExceptionClass, RArray, RHash, RString, Ruby, Symbol, TypedData, Value, gc, method,
     prelude::*,
     scan_args::{get_kwargs, scan_args},
-    typed_data::Obj,
     value::Opaque,
 };
 use penstock::{
@@ -25,9 +24,11 @@ use crate::{
     config, error,
     guarded::Guarded,
     gvl::{self, Wait},
+    receiver::Receiver,
     receiving,
     response::{self, bytes, string},
     server::Context,
+    strings::Text,
 };
 
 /// One exchange.
@@ -90,12 +91,12 @@ impl Stream {
     }
 
     /// The env of the request; nil once the application's part is over.
-    fn env(ruby: &Ruby, rb_self: &Self) -> Option<RHash> {
+    fn env(ruby: &Ruby, rb_self: Receiver<Self>) -> Option<RHash> {
         rb_self.env.get().map(|env| ruby.get_inner(env))
     }
 
     /// What Ruby keeps of the server's streams.
-    fn registry(ruby: &Ruby, rb_self: &Self) -> Value {
+    fn registry(ruby: &Ruby, rb_self: Receiver<Self>) -> Value {
         ruby.get_inner(rb_self.registry)
     }
 
@@ -126,11 +127,11 @@ impl Stream {
 
     // Asking
 
-    fn is_answered(ruby: &Ruby, rb_self: &Self) -> Result<bool, Error> {
+    fn is_answered(ruby: &Ruby, rb_self: Receiver<Self>) -> Result<bool, Error> {
         rb_self.ask(ruby, true, Exchange::is_answered)
     }
 
-    fn is_head(ruby: &Ruby, rb_self: &Self) -> Result<bool, Error> {
+    fn is_head(ruby: &Ruby, rb_self: Receiver<Self>) -> Result<bool, Error> {
         rb_self.ask(ruby, false, Exchange::is_head)
     }
 
@@ -139,18 +140,23 @@ impl Stream {
         rb_self.ask(ruby, None, Exchange::input_failure)
     }
 
+    fn release(ruby: &Ruby, rb_self: Receiver<Self>) -> Result<(), Error> {
+        rb_self.free_thread(ruby)
+    }
+
     /// The thread of the exchange is free. An exchange of which nothing more can come is given
     /// up here, and not with the garbage: its memory is used again while it is in the caches.
-    fn release(ruby: &Ruby, rb_self: &Self) -> Result<(), Error> {
-        let rest = rb_self.exchange(ruby)?.release();
+    fn free_thread(&self, ruby: &Ruby) -> Result<(), Error> {
+        // Where the thread was killed behind the first time there is nothing left to do.
+        let rest = self.ask(ruby, Rest::End, Exchange::release)?;
         // A thread that waits for the client at this moment keeps it.
         if rest == Rest::Nothing
-            && let Ok(mut exchange) = rb_self.exchange.get(ruby)?.try_borrow_mut()
+            && let Ok(mut exchange) = self.exchange.get(ruby)?.try_borrow_mut()
         {
             *exchange = None;
         }
-        rb_self.env.set(None);
-        match rb_self.spool.take() {
+        self.env.set(None);
+        match self.spool.take() {
             // A file that nobody reads any more must not wait for the garbage collector.
             Some(file) if rest != Rest::Open => ruby
                 .get_inner(file)
@@ -160,9 +166,26 @@ impl Stream {
         }
     }
 
+    /// Frees the thread where nothing of Ruby is to be called before; whether it is free.
+    pub(crate) fn release_if_idle(&self, ruby: &Ruby) -> Result<bool, Error> {
+        let Some(env) = self.env.get() else {
+            return Ok(false);
+        };
+        let callables = ruby
+            .get_inner(env)
+            .get(Text::ResponseFinished.get(ruby))
+            .and_then(RArray::from_value);
+        let spool = self.spool.get();
+        if !callables.is_some_and(|callables| callables.is_empty()) || spool.is_some() {
+            return Ok(false);
+        }
+        self.free_thread(ruby)?;
+        Ok(true)
+    }
+
     // Writing
 
-    fn write(ruby: &Ruby, rb_self: &Self, args: &[Value]) -> Result<usize, Error> {
+    fn write(ruby: &Ruby, rb_self: Receiver<Self>, args: &[Value]) -> Result<usize, Error> {
         if let [one] = args {
             return rb_self.write_string(ruby, string(*one)?);
         }
@@ -173,9 +196,9 @@ impl Stream {
         rb_self.write_string(ruby, ruby.str_from_slice(&all))
     }
 
-    fn append_self(ruby: &Ruby, rb_self: Obj<Self>, value: Value) -> Result<Obj<Self>, Error> {
+    fn append_self(ruby: &Ruby, rb_self: Receiver<Self>, value: Value) -> Result<Value, Error> {
         rb_self.write_string(ruby, string(value)?)?;
-        Ok(rb_self)
+        Ok(rb_self.value())
     }
 
     fn write_string(&self, ruby: &Ruby, string: RString) -> Result<usize, Error> {
@@ -207,14 +230,14 @@ impl Stream {
     }
 
     /// What was written is on its way already.
-    fn flush(ruby: &Ruby, rb_self: Obj<Self>) -> Result<Obj<Self>, Error> {
+    fn flush(ruby: &Ruby, rb_self: Receiver<Self>) -> Result<Value, Error> {
         if Self::is_finished(ruby, &rb_self)? {
             return Err(Error::new(ruby.exception_io_error(), "closed stream"));
         }
-        Ok(rb_self)
+        Ok(rb_self.value())
     }
 
-    fn close(ruby: &Ruby, rb_self: &Self) -> Result<(), Error> {
+    fn close(ruby: &Ruby, rb_self: Receiver<Self>) -> Result<(), Error> {
         rb_self.ask(ruby, (), |exchange| {
             exchange.outbox().finish();
             exchange.discard_input();
@@ -223,7 +246,7 @@ impl Stream {
         Ok(())
     }
 
-    fn close_write(ruby: &Ruby, rb_self: &Self) -> Result<(), Error> {
+    fn close_write(ruby: &Ruby, rb_self: Receiver<Self>) -> Result<(), Error> {
         rb_self.ask(ruby, (), |exchange| exchange.outbox().finish())
     }
 
@@ -241,7 +264,7 @@ impl Stream {
         })
     }
 
-    fn is_closed(ruby: &Ruby, rb_self: &Self) -> Result<bool, Error> {
+    fn is_closed(ruby: &Ruby, rb_self: Receiver<Self>) -> Result<bool, Error> {
         rb_self.ask(ruby, true, |exchange| exchange.outbox().is_closed())
     }
 
@@ -256,7 +279,7 @@ impl Stream {
     }
 
     /// Asks for the end of the stream to be told by the engine, at once where it has ended.
-    fn watch(ruby: &Ruby, rb_self: &Self) -> Result<(), Error> {
+    fn watch(ruby: &Ruby, rb_self: Receiver<Self>) -> Result<(), Error> {
         match rb_self.exchange.get(ruby)?.borrow().as_ref() {
             Some(exchange) => exchange.outbox().watch(),
             None => rb_self.context(ruby)?.tell_ended(rb_self.id),

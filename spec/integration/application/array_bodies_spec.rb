@@ -23,6 +23,42 @@ RSpec.describe "A body that can be had at once" do
     end
   end
 
+  it "is closed where it is an Array with a close of its own" do
+    body = ["hello"]
+    steps = trace
+    body.define_singleton_method(:close) { steps.note(:close) }
+    server = serve_traced { [200, {}, body] }
+    expect(get(server, "/").body).to eq("hello")
+    expect_closed_once
+  end
+
+  it "is an Array of a class of its own as well, which is closed" do
+    steps = trace
+    body = Class.new(Array) { define_method(:close) { steps.note(:close) } }.new(["hello"])
+    server = serve_traced { [200, {}, body] }
+    expect(get(server, "/").body).to eq("hello")
+    expect_closed_once
+  end
+
+  it "is followed by the callables, also by those of an Array that the application has put in the place of the server's" do
+    server = serve_traced do |env|
+      env["rack.response_finished"] = env["rack.response_finished"].dup
+      [200, {}, ["hello"]]
+    end
+    expect(get(server, "/").body).to eq("hello")
+    expect_finished(status: 200)
+  end
+
+  it "needs no callables: they may be nil, and the key may be gone" do
+    server = serve do |env|
+      env["PATH_INFO"] == "/nil" ? env["rack.response_finished"] = nil : env.delete("rack.response_finished")
+      [200, {}, ["hello"]]
+    end
+    client = connect(server)
+    %w[/nil /gone /nil].each { |path| expect(client.write(request_bytes("GET", path)).read_response.body).to eq("hello") }
+    expect(server.log).not_to include("penstock:")
+  end
+
   it "is taken from to_ary, in place of each" do
     body = traced_body(to_ary: -> { %w[to ary] }, each: ->(block) { block.call("each") })
     server = serve_traced { [200, {}, body] }
