@@ -62,7 +62,7 @@ impl hyper::rt::Write for Io {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let bufs = [io::IoSlice::new(buf)];
-        self.0.state.lock().poll_write(cx, &self.0.facts, &bufs)
+        self.0.poll_write(cx, &bufs)
     }
 
     fn poll_write_vectored(
@@ -70,7 +70,7 @@ impl hyper::rt::Write for Io {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.0.state.lock().poll_write(cx, &self.0.facts, bufs)
+        self.0.poll_write(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -78,11 +78,7 @@ impl hyper::rt::Write for Io {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let facts = &self.0.facts;
-        if !facts.unflushed.load(Relaxed) {
-            return Poll::Ready(Ok(()));
-        }
-        self.0.state.lock().poll_flush(cx, facts)
+        self.0.poll_flush(cx)
     }
 
     /// Says yes: the connection's task closes the socket in its own way.
