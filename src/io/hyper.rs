@@ -5,13 +5,20 @@ use std::{
     mem::MaybeUninit,
     pin::Pin,
     sync::atomic::Ordering::Relaxed,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use hyper::rt::ReadBufCursor;
 use tokio::io::{AsyncRead, ReadBuf};
 
 use super::{Facts, Io, taken};
+use crate::socket::Socket;
+
+/// How much room hyper's first read has, in bytes, which is enough for a head.
+const FIRST_READ: usize = 8192;
+
+/// How much is read at once of what fills that room, which bodies do, in bytes.
+const LARGEST_READ: usize = 64 * 1024;
 
 impl hyper::rt::Read for Io {
     fn poll_read(
@@ -31,28 +38,38 @@ impl hyper::rt::Read for Io {
         let Some(socket) = &mut state.socket else {
             return Poll::Ready(Err(taken()));
         };
-        // The cursor has no safe way to be read into: it is read through this space, whose
-        // size is that of hyper's first read.
-        let mut space = [const { MaybeUninit::uninit() }; 8192];
-        let limit = buf.remaining().min(space.len());
-        let mut filled = ReadBuf::uninit(&mut space[..limit]);
-        match Pin::new(socket).poll_read(cx, &mut filled) {
-            Poll::Ready(Ok(())) if filled.filled().is_empty() => {
-                facts.eof.store(true, Relaxed);
-                Poll::Ready(Ok(()))
-            }
-            Poll::Ready(Ok(())) => {
-                buf.put_slice(filled.filled());
-                Facts::add(&facts.received, filled.filled().len());
-                Poll::Ready(Ok(()))
-            }
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+        let read = if buf.remaining() > FIRST_READ {
+            read::<LARGEST_READ>(socket, cx, &mut buf)
+        } else {
+            read::<FIRST_READ>(socket, cx, &mut buf)
+        };
+        match read {
+            Poll::Ready(Ok(0)) => facts.eof.store(true, Relaxed),
+            Poll::Ready(Ok(length)) => Facts::add(&facts.received, length),
+            Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
             Poll::Pending => {
                 state.reader_waits = true;
-                Poll::Pending
+                return Poll::Pending;
             }
         }
+        Poll::Ready(Ok(()))
     }
+}
+
+/// Reads `N` bytes at the most, and says how many those were. The cursor has no safe way to be read
+/// into: it is read through a space on the stack.
+#[inline(never)]
+fn read<const N: usize>(
+    socket: &mut Socket,
+    cx: &mut Context<'_>,
+    buf: &mut ReadBufCursor<'_>,
+) -> Poll<io::Result<usize>> {
+    let mut space = [const { MaybeUninit::uninit() }; N];
+    let limit = buf.remaining().min(N);
+    let mut filled = ReadBuf::uninit(&mut space[..limit]);
+    ready!(Pin::new(socket).poll_read(cx, &mut filled))?;
+    buf.put_slice(filled.filled());
+    Poll::Ready(Ok(filled.filled().len()))
 }
 
 impl hyper::rt::Write for Io {
