@@ -114,7 +114,8 @@ impl Connection {
 }
 
 /// One timer for every time-out of a connection. It is armed for the earliest deadline and
-/// looked at when it fires: a deadline that has moved on since costs nothing until then.
+/// looked at when it fires: a deadline that has moved on since costs nothing until then. It wakes
+/// whoever has polled it first, so that it has to stay with one task.
 #[derive(Default)]
 pub(crate) struct Timer {
     sleep: Option<Pin<Box<Sleep>>>,

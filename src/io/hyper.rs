@@ -103,3 +103,27 @@ impl hyper::rt::Write for Io {
         Poll::Ready(Ok(()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{future::poll_fn, sync::Arc};
+
+    use hyper::rt::{Read, ReadBuf};
+    use tokio::{io::AsyncWriteExt, net::UnixStream};
+
+    use super::*;
+    use crate::io::Shared;
+
+    #[tokio::test]
+    async fn a_buffer_with_room_for_more_than_a_head_is_filled_at_once() {
+        let (ours, mut client) = UnixStream::pair().unwrap();
+        client.write_all(&[b'x'; 50_000]).await.unwrap();
+        let mut io = Io(Arc::new(Shared::new(Socket::unix(ours))));
+        let mut space = vec![0; 60_000];
+        let mut buf = ReadBuf::new(&mut space);
+        poll_fn(|cx| Read::poll_read(Pin::new(&mut io), cx, buf.unfilled()))
+            .await
+            .unwrap();
+        assert_eq!(buf.filled(), [b'x'; 50_000]);
+    }
+}
