@@ -13,12 +13,13 @@ use tokio::time::Instant;
 pub(crate) use self::phase::{Look, Order, Phase, Takeover};
 use crate::{
     exchange::Inner,
-    http1::Report,
+    http1::{Content, Report},
     io,
     progress::Progress,
     response::Head,
     server::Shared,
     socket::{Address, Ends, Security},
+    stats::Counters,
     stream::Gone,
 };
 
@@ -57,8 +58,21 @@ pub(crate) struct State {
     reset_on_close: bool,
     /// hyper's state is gone until the client speaks.
     pub(crate) resting: bool,
+    /// The response is a stream that goes on without hyper once it rests.
+    pub(crate) outlasts: bool,
+    left: Left,
     /// hyper is in the middle of a request body.
     uploading: bool,
+}
+
+/// The content of a response whose hyper is let go.
+enum Left {
+    /// It stays hyper's.
+    Not,
+    /// It is to be kept when hyper drops it.
+    Wanted,
+    /// Here it is.
+    Here(Box<Content>),
 }
 
 impl Connection {
@@ -83,6 +97,8 @@ impl Connection {
             linger: false,
             reset_on_close: false,
             resting: true,
+            outlasts: false,
+            left: Left::Not,
             uploading: false,
         };
         Self {
@@ -109,7 +125,7 @@ impl Connection {
     /// hyper's state is gone until the client speaks.
     pub(crate) fn set_resting(&self) {
         self.state.lock().resting = true;
-        self.server.note_rested();
+        Counters::add(&self.server.counters.rested);
     }
 
     /// A head was parsed, just `now`; `has_body`: a body follows, whose end is told by
@@ -136,9 +152,11 @@ impl Connection {
         };
     }
 
-    /// The head of the answer goes out.
-    pub(crate) fn answering(&self, fin_is_gone: bool) {
+    /// The head of the answer goes out; `outlasts`: of a stream that needs hyper for no more than
+    /// that.
+    pub(crate) fn answering(&self, fin_is_gone: bool, outlasts: bool) {
         let mut state = self.state.lock();
+        state.outlasts = outlasts;
         // A FIN from before the head is a half close, for the whole of the response.
         state.fin_is_gone = fin_is_gone && !self.io.has_ended();
         // An interim response that the task has not seen yet: its turn is before the head.
@@ -161,6 +179,7 @@ impl Connection {
         // Dropped outside of the lock, which its body's end takes.
         let _current = state.current.take();
         state.fin_is_gone = false;
+        state.outlasts = false;
         if state.uploading {
             state.phase = Phase::Upload;
         } else {
@@ -172,6 +191,44 @@ impl Connection {
         } else if let Some(entry) = report.access.take() {
             let status = if complete { report.status } else { 499 };
             entry.write(status, sent, &self.server.log);
+        }
+    }
+
+    /// Whether the response is a stream that waits for the next write, and hyper has nothing left to
+    /// do for it or its request.
+    pub(crate) fn is_stream_at_rest(&self) -> bool {
+        let current = {
+            let state = self.state.lock();
+            let only_streams = state.outlasts && !state.uploading;
+            state.current.clone().filter(|_| only_streams)
+        };
+        // Without the lock, which a body's end takes under that of its reader.
+        current.is_some_and(|current| {
+            self.io.is_flushed() && current.outbox.is_at_rest() && current.reader.is_complete()
+        })
+    }
+
+    /// hyper is let go: the content of a response under way is kept, for
+    /// [`Connection::take_content`].
+    pub(crate) fn leave_hyper(&self) {
+        self.state.lock().left = Left::Wanted;
+    }
+
+    /// Keeps the content of a response that hyper drops, or gives it back.
+    pub(crate) fn keep_content(&self, content: Content) -> Option<Content> {
+        let mut state = self.state.lock();
+        if !matches!(state.left, Left::Wanted) {
+            return Some(content);
+        }
+        state.left = Left::Here(Box::new(content));
+        None
+    }
+
+    /// The content of the response that was under way when hyper was let go.
+    pub(crate) fn take_content(&self) -> Option<Box<Content>> {
+        match std::mem::replace(&mut self.state.lock().left, Left::Not) {
+            Left::Here(content) => Some(content),
+            Left::Not | Left::Wanted => None,
         }
     }
 

@@ -2,20 +2,24 @@
 
 use std::{
     future::Future,
-    pin::Pin,
+    pin::{Pin, pin},
     task::{Context, Poll},
     time::Duration,
 };
 
 use http::StatusCode;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::{
+    task::unconstrained,
+    time::{Instant, Sleep, sleep_until},
+};
 
 use crate::{
-    connection::{Connection, Phase},
+    connection::{Connection, Phase, State},
     progress::earliest,
 };
 
-/// How long a connection is idle before hyper's state, and with it some 10 KB, is let go.
+/// How long a connection is idle, or a response streams, before hyper's state, and with it some 10 KB,
+/// is let go.
 const REST_AFTER: Duration = Duration::from_secs(1);
 
 /// A time-out that has struck.
@@ -27,7 +31,7 @@ pub(crate) enum Expired {
     With(StatusCode),
     /// The client takes nothing.
     Stalled,
-    /// Nothing has come for a while, and hyper can rest.
+    /// Nothing has come for a while, or goes out at the moment, and hyper can rest.
     Idle,
 }
 
@@ -54,14 +58,22 @@ impl Connection {
     pub(crate) fn next_deadline(&self, now: Instant) -> Result<Option<Instant>, Expired> {
         let config = &self.server.config;
         let received = self.io.received();
-        let (phase, since, resting, body) = {
+        let (phase, since, resting, outlasts, body) = {
             let mut state = self.state.lock();
             // A client that still reads the last response is not idle.
             if state.phase == Phase::Idle && !self.io.is_flushed() {
                 state.since = now;
             }
             state.body.note(received, now);
-            (state.phase, state.since, state.resting, state.body)
+            let State {
+                phase,
+                since,
+                resting,
+                outlasts,
+                body,
+                ..
+            } = *state;
+            (phase, since, resting, outlasts, body)
         };
         let stalled = self.stalled(now)?;
         let late = Expired::With(StatusCode::REQUEST_TIMEOUT);
@@ -72,6 +84,17 @@ impl Connection {
             Phase::Body => {
                 let next = body.check(now, config.body_timeout, config.min_body_rate);
                 return Ok(earliest(next.map_err(|_| late)?, stalled));
+            }
+            Phase::Busy if outlasts && !resting => {
+                let rest = since + REST_AFTER;
+                if now < rest {
+                    return Ok(earliest(Some(rest), stalled));
+                }
+                // Else there will be another turn when it rests.
+                return match self.is_stream_at_rest() {
+                    true => Err(Expired::Idle),
+                    false => Ok(stalled),
+                };
             }
             Phase::Busy | Phase::Upload => return Ok(stalled),
         };
@@ -91,7 +114,8 @@ impl Connection {
 }
 
 /// One timer for every time-out of a connection. It is armed for the earliest deadline and
-/// looked at when it fires: a deadline that has moved on since costs nothing until then.
+/// looked at when it fires: a deadline that has moved on since costs nothing until then. It wakes
+/// whoever has polled it first, so that it has to stay with one task.
 #[derive(Default)]
 pub(crate) struct Timer {
     sleep: Option<Pin<Box<Sleep>>>,
@@ -119,7 +143,8 @@ impl Timer {
         mut next_deadline: impl FnMut(Instant) -> Result<Option<Instant>, E>,
     ) -> Poll<E> {
         loop {
-            let deadline = match next_deadline(Instant::now()) {
+            let now = Instant::now();
+            let deadline = match next_deadline(now) {
                 Ok(deadline) => deadline,
                 Err(expired) => return Poll::Ready(expired),
             };
@@ -129,11 +154,19 @@ impl Timer {
             let sleep = self
                 .sleep
                 .get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-            if !self.armed || deadline < sleep.deadline() {
+            let armed = self.armed && deadline >= sleep.deadline();
+            if armed && now < sleep.deadline() {
+                // It wakes this task, the only one that ever asks.
+                return Poll::Pending;
+            }
+            if !armed {
                 sleep.as_mut().reset(deadline);
                 self.armed = true;
             }
-            if sleep.as_mut().poll(cx).is_pending() {
+            // Whatever the turn has done before: a poll that is put off leaves nothing to wake the
+            // task.
+            let sleep = pin!(unconstrained(sleep.as_mut()));
+            if sleep.poll(cx).is_pending() {
                 return Poll::Pending;
             }
             self.armed = false;

@@ -3,18 +3,25 @@
 
 mod response_body;
 mod service;
+mod without_hyper;
 
-use std::{future::poll_fn, pin::Pin, sync::Arc, task::Poll};
+use std::{
+    future::poll_fn,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use bytes::Bytes;
 use http::StatusCode;
 use hyper::server::conn::http1;
 
-pub(crate) use self::response_body::Report;
 use self::response_body::ResponseBody;
+pub(crate) use self::response_body::{Content, Report};
 use crate::{
     connection::{Connection, Look, Order, Phase, Takeover},
     deadlines::{Expired, Timer},
+    exchange::Inner,
     hijack,
     io::{self, Io, Sign},
     response::{Body, Head},
@@ -32,6 +39,10 @@ const HYPER_MAX_HEADERS: usize = 100;
 pub(crate) enum Outcome {
     /// hyper has finished, well or not.
     Finished(hyper::Result<()>),
+    /// A response that went on without hyper is through, and the connection ends with it.
+    Sent,
+    /// Such a one was broken off.
+    Broken,
     /// The connection leaves hyper's hands.
     Takeover,
     /// A time-out struck.
@@ -50,8 +61,9 @@ pub(crate) async fn serve(connection: &Arc<Connection>, mut timer: Timer, permit
     Box::pin(conclude(outcome, connection, permit)).await;
 }
 
-/// Runs hyper while there is something to do for it. An idle connection keeps no more than its
-/// socket: hyper's state, with its buffers, is made anew when the client speaks again.
+/// Runs hyper while there is something to do for it. A connection at rest keeps no more than its
+/// socket, and what its stream needs: hyper's state, with its buffers, is made anew when the client
+/// speaks again.
 async fn run(connection: &Arc<Connection>, timer: &mut Timer) -> (Outcome, Bytes) {
     loop {
         if let Some(outcome) = rest(connection, timer, io::Shared::has_prefetched).await {
@@ -71,22 +83,37 @@ async fn run(connection: &Arc<Connection>, timer: &mut Timer) -> (Outcome, Bytes
         let mut hyper = Box::pin(builder.serve_connection(io, service));
         let outcome = drive(hyper.as_mut(), connection, timer).await;
         // Told before hyper drops the response, which would tell of a reset.
-        match outcome {
-            Outcome::Lost(gone) => connection.tell_gone(gone),
-            Outcome::Expired(Expired::Stalled) => connection.tell_gone(Gone::TimedOut),
-            Outcome::Stopped => connection.tell_gone(Gone::Stopped),
-            _ => {}
+        tell_gone(connection, &outcome);
+        let rests = matches!(outcome, Outcome::Expired(Expired::Idle));
+        if rests {
+            connection.leave_hyper();
         }
         let read = Pin::into_inner(hyper).into_parts().read_buf;
-        if !matches!(outcome, Outcome::Expired(Expired::Idle)) {
+        if !rests {
             return (outcome, read);
         }
-        if !read.is_empty() {
+        connection.io.unread(&read);
+        drop(read);
+        connection.set_resting();
+        if let Some(content) = connection.take_content()
+            && let Some(outcome) = without_hyper::send(content, connection, timer).await
+        {
+            return (outcome, Bytes::new());
+        }
+        if connection.io.has_prefetched() {
             // The next head has half come, behind the last request.
-            connection.io.unread(&read);
             connection.enter(Phase::Head);
         }
-        connection.set_resting();
+    }
+}
+
+/// The exchange under way learns of an outcome that is its client's end.
+fn tell_gone(connection: &Connection, outcome: &Outcome) {
+    match outcome {
+        Outcome::Lost(gone) => connection.tell_gone(*gone),
+        Outcome::Expired(Expired::Stalled) => connection.tell_gone(Gone::TimedOut),
+        Outcome::Stopped => connection.tell_gone(Gone::Stopped),
+        _ => {}
     }
 }
 
@@ -139,6 +166,11 @@ pub(crate) async fn conclude(outcome: Outcome, connection: &Arc<Connection>, per
                 close(socket, connection, !early.is_empty()).await;
             }
         }
+        Outcome::Sent => close(socket, connection, !early.is_empty()).await,
+        Outcome::Broken => {
+            socket.break_off();
+            close(socket, connection, !early.is_empty()).await;
+        }
         Outcome::Expired(Expired::With(status)) if io.is_flushed() => {
             refuse(socket, status, server).await;
         }
@@ -181,23 +213,31 @@ where
             Look::Exchange(current) => current,
         };
         if let Some(exchange) = current {
-            // A client that was given up while hyper waits for it.
-            let flushed = connection.io.is_flushed();
-            if exchange.outbox.poll_turn(cx, flushed) == Poll::Ready(Gone::TimedOut) {
-                return Poll::Ready(Outcome::Expired(Expired::Stalled));
-            }
-            match connection.io.poll_watch(cx) {
-                Poll::Ready(Sign::Reset) => return Poll::Ready(Outcome::Lost(Gone::Reset)),
-                Poll::Ready(Sign::Eof) if connection.is_fin_gone() => {
-                    return Poll::Ready(Outcome::Lost(Gone::Closed));
-                }
-                // A half close from before the head: the response is still owed.
-                Poll::Ready(Sign::Eof) | Poll::Pending => {}
+            let seen = poll_client(connection, &exchange, cx);
+            if seen.is_ready() {
+                return seen;
             }
         }
         timer.poll(cx, connection).map(Outcome::Expired)
     })
     .await
+}
+
+/// Looks, behind a turn of the sender, what has become of the client that is answered.
+fn poll_client(connection: &Connection, exchange: &Inner, cx: &mut Context<'_>) -> Poll<Outcome> {
+    // A client that was given up while the sender waits for it.
+    let flushed = connection.io.is_flushed();
+    if exchange.outbox.poll_turn(cx, flushed) == Poll::Ready(Gone::TimedOut) {
+        return Poll::Ready(Outcome::Expired(Expired::Stalled));
+    }
+    match connection.io.poll_watch(cx) {
+        Poll::Ready(Sign::Reset) => Poll::Ready(Outcome::Lost(Gone::Reset)),
+        Poll::Ready(Sign::Eof) if connection.is_fin_gone() => {
+            Poll::Ready(Outcome::Lost(Gone::Closed))
+        }
+        // A half close from before the head: the response is still owed.
+        Poll::Ready(Sign::Eof) | Poll::Pending => Poll::Pending,
+    }
 }
 
 async fn take_over(socket: Socket, early: Bytes, connection: &Arc<Connection>, permit: Permit) {

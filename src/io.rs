@@ -258,6 +258,23 @@ impl Shared {
         }
     }
 
+    /// Writes what goes out behind all that was written before.
+    pub(crate) fn poll_write(
+        &self,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.state.lock().poll_write(cx, &self.facts, bufs)
+    }
+
+    /// Has all that was written reach the kernel.
+    pub(crate) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.is_flushed() {
+            return Poll::Ready(Ok(()));
+        }
+        self.state.lock().poll_flush(cx, &self.facts)
+    }
+
     /// Takes the socket, and what the watch has read from it.
     pub(crate) fn take_socket(&self) -> Option<(Socket, Bytes)> {
         let mut state = self.state.lock();

@@ -288,6 +288,13 @@ impl AccessEntry {
         }))
     }
 
+    /// Lets the buffer go that the request came in: the target is a part of it.
+    pub(crate) fn detach(&mut self) {
+        if let Ok(target) = self.target.to_string().parse() {
+            self.target = target;
+        }
+    }
+
     /// Writes the line of a request that the server has answered itself, behind `sent` bytes.
     pub(crate) fn write(&self, status: u16, sent: u64, log: &Log) {
         log.access(self.line(Some(status), sent, Duration::ZERO, Duration::ZERO));

@@ -309,6 +309,11 @@ impl Outbox {
         Poll::Pending
     }
 
+    /// Whether the reader waits for the next write.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.state.lock().reading != Reading::Busy
+    }
+
     /// The reader will not come again: a waker that is kept would keep the runtime.
     pub(crate) fn forget_reader(&self) {
         let mut state = self.state.lock();

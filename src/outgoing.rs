@@ -82,6 +82,11 @@ impl Outgoing {
         self.exchange.as_ref()
     }
 
+    /// Whether it is what the application writes.
+    pub(crate) fn is_stream(&self) -> bool {
+        matches!(self.source, Source::Stream(_))
+    }
+
     /// Bytes that were given to the protocol.
     pub(crate) fn sent(&self) -> u64 {
         self.sent

@@ -96,6 +96,18 @@ pub(crate) fn size_of_fields(headers: &HeaderMap) -> usize {
         .sum()
 }
 
+/// Whether the client wants the connection closed behind the response (RFC 9112 section 9.6).
+pub(crate) fn asks_for_close(headers: &HeaderMap) -> bool {
+    // Looking at some names is cheaper than a hash of one.
+    if !headers.keys().any(|name| *name == header::CONNECTION) {
+        return false;
+    }
+    let options = headers.get_all(header::CONNECTION).iter();
+    options
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
+}
+
 /// hyper takes whatever ends in "chunked"; the only coding that is decoded here is chunked
 /// itself, once (RFC 9112 section 6.1).
 fn check_transfer_encoding(headers: &HeaderMap) -> Result<(), StatusCode> {

@@ -72,8 +72,6 @@ pub(crate) struct Shared {
     max_connections: usize,
     open: AtomicUsize,
     closed_one: Notify,
-    /// Connections that have given their buffers up since memory was last given back.
-    rested: AtomicUsize,
     idle_waiters: Mutex<Vec<Waker>>,
     connections: Mutex<HashMap<u64, Weak<Connection>>>,
     full_told: Mutex<Option<Instant>>,
@@ -110,7 +108,6 @@ impl Server {
             max_connections: connection_limit(config.max_connections),
             open: AtomicUsize::new(0),
             closed_one: Notify::new(),
-            rested: AtomicUsize::new(0),
             idle_waiters: Mutex::new(Vec::new()),
             connections: Mutex::new(HashMap::new()),
             full_told: Mutex::new(None),
@@ -318,11 +315,6 @@ impl Shared {
     /// The runtime, as long as it runs.
     pub(crate) fn runtime(&self) -> Option<Handle> {
         self.runtime.lock().clone()
-    }
-
-    /// Notes that a connection has given its buffers up.
-    pub(crate) fn note_rested(&self) {
-        self.rested.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Keeps a connection where orders reach it, as long as the registration lives.

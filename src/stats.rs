@@ -9,6 +9,7 @@ pub(crate) struct Counters {
     pub(crate) requests: AtomicU64,
     pub(crate) refused: AtomicU64,
     pub(crate) hijacked: AtomicU64,
+    pub(crate) rested: AtomicU64,
 }
 
 /// A look at a server.
@@ -24,6 +25,8 @@ pub struct Stats {
     pub refused: u64,
     /// Connections that the application took over since the start.
     pub hijacked: u64,
+    /// Times since the start that a connection has given its buffers up because nothing went over it.
+    pub rested: u64,
     /// Exchanges that wait for a thread now.
     pub queued: u64,
 }
@@ -41,6 +44,7 @@ impl Counters {
             requests: load(&self.requests),
             refused: load(&self.refused),
             hijacked: load(&self.hijacked),
+            rested: load(&self.rested),
             queued: queued as u64,
         }
     }

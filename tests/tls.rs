@@ -22,7 +22,7 @@ use rustls::{
     ClientConfig, ClientConnection, RootCertStore, StreamOwned,
     pki_types::{CertificateDer, ServerName, pem::PemObject},
 };
-use support::{Running, answer, config, get};
+use support::{Running, answer, begin, config, eventually, get};
 
 /// A self-signed certificate for `host`, in files of `folder`.
 fn identity(folder: &Path, host: &str) -> Identity {
@@ -107,6 +107,26 @@ fn a_response_of_many_records_arrives_whole() {
     client.read_to_end(&mut response).unwrap();
     let head = response.windows(4).position(|four| four == b"\r\n\r\n");
     assert_eq!(response.len() - head.unwrap() - 4, 3_000_000);
+}
+
+#[test]
+fn a_stream_that_has_rested_goes_on_to_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let identity = identity(folder.path(), "one.example");
+    let server = Running::at(config(), bind(std::slice::from_ref(&identity)));
+    let mut client = connect(&server.0, &identity, "one.example");
+    let request = get("/", "connection: close\r\n");
+    client.write_all(request.as_bytes()).unwrap();
+    let exchange = server.take();
+    begin(&exchange);
+    assert!(exchange.write(b"first").unwrap().is_none());
+    eventually(|| (server.0.stats().rested == 1).then_some(()));
+    assert!(exchange.write(b"second").unwrap().is_none());
+    exchange.outbox().finish();
+    let mut response = String::new();
+    client.read_to_string(&mut response).unwrap();
+    let end = "\r\n\r\n5\r\nfirst\r\n6\r\nsecond\r\n0\r\n\r\n";
+    assert!(response.ends_with(end), "{response}");
 }
 
 #[test]

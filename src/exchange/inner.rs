@@ -286,6 +286,13 @@ impl Inner {
         }
     }
 
+    /// Lets go of what a stream at rest does not need.
+    pub(crate) fn rest(&self) {
+        if let Some(entry) = &mut *self.access.lock() {
+            entry.detach();
+        }
+    }
+
     /// Logs that the application wrote more than its content-length announced.
     pub(crate) fn tell_cut(&self) {
         self.server

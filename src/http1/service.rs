@@ -34,6 +34,7 @@ pub(super) fn handle(
     let (parts, body) = request.into_parts();
     let has_body = !body.is_end_stream();
     let (number, last) = connection.request_begins(has_body, received);
+    let last = last || request::asks_for_close(&parts.headers);
     let version = parts.version;
     let is_head = parts.method == Method::HEAD;
     let server = &connection.server;
@@ -112,6 +113,7 @@ fn refuse(
         access: refused.access,
         status: refused.status.as_u16(),
         close_delimited: false,
+        close: true,
     };
     let outgoing = Outgoing::new(&head, body, None, is_head);
     build(version, head, outgoing, report)
@@ -130,7 +132,6 @@ fn respond(
     if !exchange.reader.is_complete() {
         connection.linger_on_close();
     }
-    connection.answering(matches!(body, Body::Stream) && exchange.is_interactive());
     let unknown_length =
         head.content_length.is_none() && (head.chunked || matches!(body, Body::Stream));
     // HTTP/1.0 has no chunks: the end of the connection is the end of the body.
@@ -138,9 +139,13 @@ fn respond(
     head.close |= close_delimited;
     let chunked = unknown_length && !head.chunked && !close_delimited;
     let is_plain = connection.security.is_none();
+    let is_stream = matches!(body, Body::Stream);
+    let outlasts = is_stream && unknown_length && !head.headers.contains_key(header::TRAILER);
+    connection.answering(is_stream && exchange.is_interactive(), outlasts);
     let report = Report {
         connection,
         close_delimited,
+        close: head.close,
         access: None,
         status: head.status.as_u16(),
     };

@@ -16,7 +16,7 @@ use crate::exchange::Exchange;
 /// How often it is looked whether memory is to be given back, and how many connections must
 /// have given their buffers up for it.
 const RELEASE_EVERY: Duration = Duration::from_secs(2);
-const RELEASE_AFTER: usize = 256;
+const RELEASE_AFTER: u64 = 256;
 
 /// How long the watch over the queue rests where nothing is queued: a shorter time-out than this does
 /// not keep an idle process busy.
@@ -44,14 +44,16 @@ pub(super) async fn watch_queue(timeout: Duration, shared: Arc<Shared>) {
     }
 }
 
-/// Many connections that become idle leave many free buffers behind, which the allocator keeps.
+/// Many connections that come to rest leave many free buffers behind, which the allocator keeps.
 pub(super) async fn give_memory_back(release: fn(), shared: Arc<Shared>) {
     let mut interval = tokio::time::interval(RELEASE_EVERY);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut before = 0;
     loop {
         interval.tick().await;
-        if shared.rested.load(Ordering::Relaxed) >= RELEASE_AFTER {
-            shared.rested.store(0, Ordering::Relaxed);
+        let rested = shared.counters.rested.load(Ordering::Relaxed);
+        if rested - before >= RELEASE_AFTER {
+            before = rested;
             // A panic in there concerns nobody here.
             let _ = tokio::task::spawn_blocking(release).await;
         }
