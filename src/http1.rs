@@ -18,7 +18,7 @@ use crate::{
     hijack,
     io::{self, Io, Sign},
     response::{Body, Head},
-    server::{Permit, Shared},
+    server::Shared,
     socket::Socket,
     stats::Counters,
     stream::Gone,
@@ -43,19 +43,22 @@ pub(crate) enum Outcome {
 }
 
 /// Serves a connection to its end.
-pub(crate) async fn serve(connection: &Arc<Connection>, mut timer: Timer, permit: Permit) {
-    let (outcome, early) = run(connection, &mut timer).await;
+pub(crate) async fn serve(connection: &Arc<Connection>, mut timer: Timer) {
+    let Some((outcome, early)) = run(connection, &mut timer).await else {
+        return;
+    };
     connection.io.unread(&early);
     // In a box: what is needed at the end alone would make every task larger.
-    Box::pin(conclude(outcome, connection, permit)).await;
+    Box::pin(conclude(outcome, connection)).await;
 }
 
 /// Runs hyper while there is something to do for it. An idle connection keeps no more than its
-/// socket: hyper's state, with its buffers, is made anew when the client speaks again.
-async fn run(connection: &Arc<Connection>, timer: &mut Timer) -> (Outcome, Bytes) {
+/// socket: hyper's state, with its buffers, is made anew when the client speaks again. `None`: the
+/// application has the socket.
+async fn run(connection: &Arc<Connection>, timer: &mut Timer) -> Option<(Outcome, Bytes)> {
     loop {
         if let Some(outcome) = rest(connection, timer, io::Shared::has_prefetched).await {
-            return (outcome, Bytes::new());
+            return Some((outcome, Bytes::new()));
         }
         let service = hyper::service::service_fn(|request| service::handle(connection, request));
         let config = &connection.server.config;
@@ -74,18 +77,20 @@ async fn run(connection: &Arc<Connection>, timer: &mut Timer) -> (Outcome, Bytes
         match outcome {
             Outcome::Lost(gone) => connection.tell_gone(gone),
             Outcome::Expired(Expired::Stalled) => connection.tell_gone(Gone::TimedOut),
+            Outcome::Stopped if connection.is_handed_over() => return None,
             Outcome::Stopped => connection.tell_gone(Gone::Stopped),
             _ => {}
         }
         let read = Pin::into_inner(hyper).into_parts().read_buf;
         if !matches!(outcome, Outcome::Expired(Expired::Idle)) {
-            return (outcome, read);
+            return Some((outcome, read));
         }
         if !read.is_empty() {
             // The next head has half come, behind the last request.
             connection.io.unread(&read);
             connection.enter(Phase::Head);
         }
+        connection.io.begin();
         connection.set_resting();
     }
 }
@@ -118,14 +123,14 @@ pub(crate) async fn rest(
 }
 
 /// Ends a connection as its outcome asks for.
-pub(crate) async fn conclude(outcome: Outcome, connection: &Arc<Connection>, permit: Permit) {
+pub(crate) async fn conclude(outcome: Outcome, connection: &Arc<Connection>) {
     let io = &connection.io;
     let server = &connection.server;
     let Some((socket, early)) = io.take_socket() else {
         return;
     };
     match outcome {
-        Outcome::Takeover => take_over(socket, early, connection, permit).await,
+        Outcome::Takeover => take_over(socket, early, connection).await,
         Outcome::Finished(result) => {
             let spoke = io.sent() > 0;
             let is_parse = result.as_ref().is_err_and(hyper::Error::is_parse);
@@ -200,18 +205,16 @@ where
     .await
 }
 
-async fn take_over(socket: Socket, early: Bytes, connection: &Arc<Connection>, permit: Permit) {
+async fn take_over(socket: Socket, early: Bytes, connection: &Arc<Connection>) {
     let Some((takeover, Some(exchange))) = connection.take_takeover() else {
         return;
     };
-    let server = &connection.server;
     match takeover {
         Takeover::Hijack => {
-            Counters::add(&server.counters.hijacked);
-            exchange.log_access(None, 0);
-            let (peer, local) = (connection.peer, connection.local);
-            let hijacked = hijack::give(socket, early, server, peer, local, permit);
-            exchange.give_hijacked(hijacked);
+            if let Some(permit) = connection.take_permit() {
+                exchange.note_hijack();
+                exchange.give_hijacked(hijack::give(socket, early, connection, permit));
+            }
         }
         Takeover::Upgrade(head) => {
             if socket.send_all(&head.to_http1(None)).await.is_ok() {

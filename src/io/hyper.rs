@@ -11,7 +11,7 @@ use std::{
 use hyper::rt::ReadBufCursor;
 use tokio::io::{AsyncRead, ReadBuf};
 
-use super::{Facts, Io, taken};
+use super::{Facts, Given, Io, taken};
 
 impl hyper::rt::Read for Io {
     fn poll_read(
@@ -44,6 +44,7 @@ impl hyper::rt::Read for Io {
             Poll::Ready(Ok(())) => {
                 buf.put_slice(filled.filled());
                 Facts::add(&facts.received, filled.filled().len());
+                state.given = Given::More;
                 Poll::Ready(Ok(()))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),

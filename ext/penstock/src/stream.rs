@@ -144,7 +144,7 @@ impl Stream {
     fn release(ruby: &Ruby, rb_self: &Self) -> Result<(), Error> {
         let rest = rb_self.exchange(ruby)?.release();
         // A thread that waits for the client at this moment keeps it.
-        if rest == Rest::Nothing
+        if matches!(rest, Rest::Nothing | Rest::Socket)
             && let Ok(mut exchange) = rb_self.exchange.get(ruby)?.try_borrow_mut()
         {
             *exchange = None;
@@ -152,7 +152,7 @@ impl Stream {
         rb_self.env.set(None);
         match rb_self.spool.take() {
             // A file that nobody reads any more must not wait for the garbage collector.
-            Some(file) if rest != Rest::Open => ruby
+            Some(file) if matches!(rest, Rest::Nothing | Rest::End) => ruby
                 .get_inner(file)
                 .funcall::<_, _, Value>("close", ())
                 .map(|_| ()),
