@@ -4,6 +4,7 @@ use std::{io, sync::Arc};
 
 use crate::{
     connection::Connection, exchange::Inner, http2, io::Bypassed, message::Message, response::Head,
+    server::Permit, socket::Socket,
 };
 
 /// What carries an exchange between the client and the queue.
@@ -37,6 +38,14 @@ impl Carrier {
         match self {
             Carrier::Http1(connection) => connection.send_interim(&head.to_http1(None)),
             Carrier::Http2(stream) => stream.send_interim(head),
+        }
+    }
+
+    /// Takes the socket from the thread of the application: see [`Connection::hand_over`].
+    pub(crate) fn hand_over(&self) -> Option<(Socket, Permit)> {
+        match self {
+            Carrier::Http1(connection) => connection.hand_over(),
+            Carrier::Http2(_) => None,
         }
     }
 

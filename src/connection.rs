@@ -17,8 +17,8 @@ use crate::{
     io,
     progress::Progress,
     response::Head,
-    server::Shared,
-    socket::{Address, Ends, Security},
+    server::{Permit, Shared},
+    socket::{Address, Ends, Security, Socket},
     stats::Counters,
     stream::Gone,
 };
@@ -27,7 +27,8 @@ use crate::{
 pub(crate) struct Connection {
     pub(crate) io: Arc<io::Shared>,
     pub(crate) peer: Address,
-    pub(crate) local: Address,
+    /// Where the client was received, where somebody else than the socket knows.
+    local: Option<Address>,
     /// Whether whoever opened the connection is one of `trusted_proxies`.
     pub(crate) is_trusted: bool,
     /// Empty for a plain connection.
@@ -46,6 +47,10 @@ pub(crate) struct State {
     pub(crate) body: Progress,
     pub(crate) current: Option<Arc<Inner>>,
     takeover: Option<Takeover>,
+    /// The application has the socket, and the task has nothing left to do.
+    handed_over: bool,
+    /// Until the connection is over, or somebody else's.
+    permit: Option<Permit>,
     /// The task of the connection.
     waker: Option<Waker>,
     order: Order,
@@ -81,6 +86,7 @@ impl Connection {
         ends: Ends,
         security: Option<Box<Security>>,
         server: Arc<Shared>,
+        permit: Permit,
     ) -> Self {
         let state = State {
             phase: Phase::Fresh,
@@ -89,6 +95,8 @@ impl Connection {
             body: Progress::new(0, Instant::now()),
             current: None,
             takeover: None,
+            handed_over: false,
+            permit: Some(permit),
             waker: None,
             order: Order::Serve,
             requests: 0,
@@ -110,6 +118,16 @@ impl Connection {
             server,
             state: Mutex::new(state),
         }
+    }
+
+    /// Where the client was received; of a connection that is over nobody can say.
+    pub(crate) fn local(&self) -> Address {
+        self.local.unwrap_or_else(|| self.io.local_address())
+    }
+
+    /// The same where the socket was taken out.
+    pub(crate) fn local_of(&self, socket: &Socket) -> Address {
+        self.local.unwrap_or_else(|| socket.local_address())
     }
 
     /// Enters a phase.
@@ -261,6 +279,32 @@ impl Connection {
         state.takeover.get_or_insert(Takeover::Hijack);
     }
 
+    /// Takes the socket from the thread of the application, which then need not wait for the task;
+    /// the task, which is to be woken, ends. `None`: the task has something to see to first.
+    pub(crate) fn hand_over(&self) -> Option<(Socket, Permit)> {
+        let mut state = self.state.lock();
+        if state.takeover.is_some() || !state.interim.is_empty() || state.permit.is_none() {
+            return None;
+        }
+        let socket = self.io.take_clear_socket()?;
+        state.handed_over = true;
+        let permit = state.permit.take()?;
+        // Dropped outside of the lock.
+        let _current = state.current.take();
+        drop(state);
+        Some((socket, permit))
+    }
+
+    /// Whether [`Connection::hand_over`] has given the socket away.
+    pub(crate) fn is_handed_over(&self) -> bool {
+        self.state.lock().handed_over
+    }
+
+    /// The connection is somebody else's to count.
+    pub(crate) fn take_permit(&self) -> Option<Permit> {
+        self.state.lock().permit.take()
+    }
+
     /// The application answers 101.
     pub(crate) fn want_upgrade(&self, head: Head) {
         self.state.lock().takeover = Some(Takeover::Upgrade(head));
@@ -318,6 +362,9 @@ impl Connection {
             Some(waker) => waker.clone_from(cx.waker()),
             none => *none = Some(cx.waker().clone()),
         }
+        if state.handed_over {
+            return Order::Stop;
+        }
         if !state.interim.is_empty() {
             let head = std::mem::take(&mut state.interim);
             self.io.send_interim(&head, cx);
@@ -357,11 +404,11 @@ impl Connection {
 
     /// The connection is over: an exchange that is still under way has lost its client.
     pub(crate) fn lost(&self, gone: Gone) {
-        let current = {
+        let (current, _permit) = {
             let mut state = self.state.lock();
             // The task is over; an exchange may keep the connection for long.
             state.waker = None;
-            state.current.take()
+            (state.current.take(), state.permit.take())
         };
         if let Some(current) = current {
             current.set_gone(gone);

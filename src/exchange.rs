@@ -80,7 +80,7 @@ impl Exchange {
 
     /// The address at which the client was received.
     pub fn local(&self) -> Address {
-        self.connection().local
+        self.connection().local()
     }
 
     /// Whether whoever opened the connection is one of `trusted_proxies`: what its fields say of
@@ -272,7 +272,7 @@ impl Exchange {
     /// is discarded, unless a stream is still open and may read it. A stream whose socket was
     /// taken over has ended: whoever waits for its end is told. Returns what may come yet.
     pub fn release(&self) -> Rest {
-        let (answered, hijacked, streams, unclaimed) = {
+        let (answered, hijacked, is_wanted, streams, unclaimed) = {
             let mut state = self.inner.state.lock();
             let hijacked = state.is_hijacked();
             if hijacked || self.inner.server.log.has_access() {
@@ -281,8 +281,16 @@ impl Exchange {
             // A socket for which nobody waits any more: dropped, so that the client sees an end.
             let unclaimed = matches!(state.hijack, Hijack::Given(_))
                 .then(|| std::mem::replace(&mut state.hijack, Hijack::Taken));
-            (state.is_answered(), hijacked, state.streams, unclaimed)
+            let is_wanted = matches!(state.hijack, Hijack::Wanted | Hijack::Waiting(_));
+            (
+                state.is_answered(),
+                hijacked,
+                is_wanted,
+                state.streams,
+                unclaimed,
+            )
         };
+        let is_handed_over = hijacked && !is_wanted;
         drop(unclaimed);
         self.inner.reader.release();
         if hijacked {
@@ -292,7 +300,9 @@ impl Exchange {
         if !streaming {
             self.discard_input();
         }
-        if streaming || hijacked {
+        if is_handed_over && !self.inner.reader.is_live() && !self.inner.outbox.is_watched() {
+            Rest::Socket
+        } else if streaming || hijacked {
             Rest::Open
         } else if answered && !streams && !self.inner.outbox.is_watched() {
             Rest::Nothing
@@ -312,6 +322,9 @@ impl Exchange {
 pub enum Rest {
     /// It is streaming, or its connection was taken over.
     Open,
+    /// Its connection was taken over, and of the exchange nothing comes any more. A body that was
+    /// received before may still be read.
+    Socket,
     /// Its end is still to be told.
     End,
     /// It was answered with a whole body, and nobody has asked to be told of the end.

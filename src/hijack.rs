@@ -1,6 +1,8 @@
 //! A socket that the application has taken over: the client's own, or one end of a pair whose
 //! other end a task copies to and from the client.
 
+mod closing;
+
 use std::{
     io,
     os::{fd::OwnedFd, unix::net::UnixStream as StdUnixStream},
@@ -15,8 +17,12 @@ use bytes::{Bytes, BytesMut};
 use socket2::SockRef;
 use tokio::{net::UnixStream, time::timeout};
 
+use self::closing::Closed;
+pub(crate) use self::closing::{Closing, see_through};
 use crate::{
+    connection::Connection,
     error::{Error, Result},
+    listener::unlimit_unsent,
     server::{Permit, Shared},
     socket::{Address, Socket},
 };
@@ -28,10 +34,8 @@ pub struct Hijacked {
     pub fd: OwnedFd,
     /// What kind of socket it is.
     pub kind: SocketKind,
-    /// The client's address.
-    pub peer: Address,
-    /// The address at which the client was received.
-    pub local: Address,
+    /// Of a pair, whose own addresses say nothing: the client's, and that at which it was received.
+    pub ends: Option<(Address, Address)>,
     /// To be kept as long as the descriptor is open.
     pub lease: Lease,
 }
@@ -53,32 +57,29 @@ pub struct Lease {
     server: Arc<Shared>,
     kind: SocketKind,
     /// Empty for a pair, whose bridge is counted itself.
-    _permit: Option<Permit>,
+    permit: Option<Permit>,
 }
 
 impl Lease {
-    /// Sees the end of a connection through that the application closes: `duplicate` is a
-    /// second descriptor of it. The write direction ends now; what the client still sends is
-    /// read and dropped for a while, since closing over unread bytes would make the kernel
-    /// send a reset that can overtake the last bytes written (RFC 9112 section 9.6). Of a pair the
-    /// bridge sees to all that.
-    pub fn linger(self, duplicate: OwnedFd) {
-        let Some(runtime) = self.server.runtime() else {
-            return;
-        };
-        if self.kind == SocketKind::Pair {
+    /// Sees the end of a connection through that the application closes, and closes `fd`. The write
+    /// direction ends now; what the client still sends is read and dropped for a while, since
+    /// closing over unread bytes would make the kernel send a reset that can overtake the last bytes
+    /// written (RFC 9112 section 9.6). Of a pair the bridge sees to all that.
+    pub fn close(self, fd: OwnedFd) {
+        let Self {
+            server,
+            kind,
+            permit,
+        } = self;
+        match permit {
+            Some(permit) => {
+                let closed = Closed::new(fd, kind == SocketKind::Tcp, permit, &server.fds);
+                server.closing.push(closed, &server.wakeups);
+            }
             // For every copy of the descriptor, a forked child's too. Nothing is left to be said
             // where it fails: the other end is gone.
-            let _ = SockRef::from(&duplicate).shutdown(std::net::Shutdown::Both);
-            return;
+            None => _ = SockRef::from(&fd).shutdown(std::net::Shutdown::Both),
         }
-        runtime.spawn(async move {
-            // A socket that cannot be registered is closed at once: the kernel's own way.
-            if let Ok(mut socket) = Socket::from_fd(duplicate, self.kind == SocketKind::Tcp) {
-                socket.list_in(&self.server.fds);
-                linger(socket, &self.server).await;
-            }
-        });
     }
 }
 
@@ -108,41 +109,54 @@ async fn drain(socket: &Socket, server: &Shared) {
 pub(crate) fn give(
     socket: Socket,
     early: Bytes,
-    server: &Arc<Shared>,
-    peer: Address,
-    local: Address,
+    connection: &Connection,
     permit: Permit,
 ) -> Result<Hijacked> {
-    let failed = |error| Error::io("the socket cannot be handed over", error);
     if early.is_empty() && !socket.is_encrypted() {
-        let kind = if socket.is_tcp() {
-            SocketKind::Tcp
-        } else {
-            SocketKind::Unix
-        };
-        // The application writes as it would to any socket: into megabytes of the kernel's.
-        socket.unlimit_unsent();
-        let fd = socket.into_fd().map_err(failed)?;
-        let lease = Lease {
-            server: server.clone(),
-            kind,
-            _permit: Some(permit),
-        };
-        return Ok(Hijacked {
-            fd,
-            kind,
-            peer,
-            local,
-            lease,
-        });
+        return give_plain(socket, connection, permit);
     }
-    let (ours, hijacked) = pair(server, peer, local)?;
+    let server = &connection.server;
+    let (ours, hijacked) = pair(server, connection.peer, connection.local_of(&socket))?;
     let task_server = server.clone();
     tokio::spawn(async move {
         let _permit = permit;
         bridge(socket, early, ours, &task_server).await;
     });
     Ok(hijacked)
+}
+
+/// Hands the client's socket over, which is plain. From any thread.
+pub(crate) fn give_plain(
+    socket: Socket,
+    connection: &Connection,
+    permit: Permit,
+) -> Result<Hijacked> {
+    let kind = if socket.is_tcp() {
+        SocketKind::Tcp
+    } else {
+        SocketKind::Unix
+    };
+    let fd = socket.into_fd().map_err(not_given)?;
+    // The application writes as it would to any socket: into megabytes of the kernel's. Behind the
+    // end of the registration, since the kernel tells of the room.
+    if kind == SocketKind::Tcp {
+        unlimit_unsent(&SockRef::from(&fd));
+    }
+    let lease = Lease {
+        server: connection.server.clone(),
+        kind,
+        permit: Some(permit),
+    };
+    Ok(Hijacked {
+        fd,
+        kind,
+        ends: None,
+        lease,
+    })
+}
+
+fn not_given(error: io::Error) -> Error {
+    Error::io("the socket cannot be handed over", error)
 }
 
 /// The two ends of a pair: the server's, and what the application gets.
@@ -154,22 +168,20 @@ pub(crate) fn pair(
     peer: Address,
     local: Address,
 ) -> Result<(Socket, Hijacked)> {
-    let failed = |error| Error::io("the socket cannot be handed over", error);
-    let (ours, theirs) = StdUnixStream::pair().map_err(failed)?;
-    ours.set_nonblocking(true).map_err(failed)?;
-    let mut ours = Socket::unix(UnixStream::from_std(ours).map_err(failed)?);
+    let (ours, theirs) = StdUnixStream::pair().map_err(not_given)?;
+    ours.set_nonblocking(true).map_err(not_given)?;
+    let mut ours = Socket::unix(UnixStream::from_std(ours).map_err(not_given)?);
     ours.list_in(&server.fds);
     let kind = SocketKind::Pair;
     let lease = Lease {
         server: server.clone(),
         kind,
-        _permit: None,
+        permit: None,
     };
     let hijacked = Hijacked {
         fd: theirs.into(),
         kind,
-        peer,
-        local,
+        ends: Some((peer, local)),
         lease,
     };
     Ok((ours, hijacked))

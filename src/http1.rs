@@ -25,7 +25,7 @@ use crate::{
     hijack,
     io::{self, Io, Sign},
     response::{Body, Head},
-    server::{Permit, Shared},
+    server::Shared,
     socket::Socket,
     stats::Counters,
     stream::Gone,
@@ -54,20 +54,22 @@ pub(crate) enum Outcome {
 }
 
 /// Serves a connection to its end.
-pub(crate) async fn serve(connection: &Arc<Connection>, mut timer: Timer, permit: Permit) {
-    let (outcome, early) = run(connection, &mut timer).await;
+pub(crate) async fn serve(connection: &Arc<Connection>, mut timer: Timer) {
+    let Some((outcome, early)) = run(connection, &mut timer).await else {
+        return;
+    };
     connection.io.unread(&early);
     // In a box: what is needed at the end alone would make every task larger.
-    Box::pin(conclude(outcome, connection, permit)).await;
+    Box::pin(conclude(outcome, connection)).await;
 }
 
 /// Runs hyper while there is something to do for it. A connection at rest keeps no more than its
 /// socket, and what its stream needs: hyper's state, with its buffers, is made anew when the client
-/// speaks again.
-async fn run(connection: &Arc<Connection>, timer: &mut Timer) -> (Outcome, Bytes) {
+/// speaks again. `None`: the application has the socket.
+async fn run(connection: &Arc<Connection>, timer: &mut Timer) -> Option<(Outcome, Bytes)> {
     loop {
         if let Some(outcome) = rest(connection, timer, io::Shared::has_prefetched).await {
-            return (outcome, Bytes::new());
+            return Some((outcome, Bytes::new()));
         }
         let service = hyper::service::service_fn(|request| service::handle(connection, request));
         let config = &connection.server.config;
@@ -83,6 +85,9 @@ async fn run(connection: &Arc<Connection>, timer: &mut Timer) -> (Outcome, Bytes
         let mut hyper = Box::pin(builder.serve_connection(io, service));
         let outcome = drive(hyper.as_mut(), connection, timer).await;
         // Told before hyper drops the response, which would tell of a reset.
+        if matches!(outcome, Outcome::Stopped) && connection.is_handed_over() {
+            return None;
+        }
         tell_gone(connection, &outcome);
         let rests = matches!(outcome, Outcome::Expired(Expired::Idle));
         if rests {
@@ -90,15 +95,16 @@ async fn run(connection: &Arc<Connection>, timer: &mut Timer) -> (Outcome, Bytes
         }
         let read = Pin::into_inner(hyper).into_parts().read_buf;
         if !rests {
-            return (outcome, read);
+            return Some((outcome, read));
         }
         connection.io.unread(&read);
         drop(read);
+        connection.io.begin();
         connection.set_resting();
         if let Some(content) = connection.take_content()
             && let Some(outcome) = without_hyper::send(content, connection, timer).await
         {
-            return (outcome, Bytes::new());
+            return Some((outcome, Bytes::new()));
         }
         if connection.io.has_prefetched() {
             // The next head has half come, behind the last request.
@@ -145,14 +151,14 @@ pub(crate) async fn rest(
 }
 
 /// Ends a connection as its outcome asks for.
-pub(crate) async fn conclude(outcome: Outcome, connection: &Arc<Connection>, permit: Permit) {
+pub(crate) async fn conclude(outcome: Outcome, connection: &Arc<Connection>) {
     let io = &connection.io;
     let server = &connection.server;
     let Some((socket, early)) = io.take_socket() else {
         return;
     };
     match outcome {
-        Outcome::Takeover => take_over(socket, early, connection, permit).await,
+        Outcome::Takeover => take_over(socket, early, connection).await,
         Outcome::Finished(result) => {
             let spoke = io.sent() > 0;
             let is_parse = result.as_ref().is_err_and(hyper::Error::is_parse);
@@ -240,18 +246,16 @@ fn poll_client(connection: &Connection, exchange: &Inner, cx: &mut Context<'_>) 
     }
 }
 
-async fn take_over(socket: Socket, early: Bytes, connection: &Arc<Connection>, permit: Permit) {
+async fn take_over(socket: Socket, early: Bytes, connection: &Arc<Connection>) {
     let Some((takeover, Some(exchange))) = connection.take_takeover() else {
         return;
     };
-    let server = &connection.server;
     match takeover {
         Takeover::Hijack => {
-            Counters::add(&server.counters.hijacked);
-            exchange.log_access(None, 0);
-            let (peer, local) = (connection.peer, connection.local);
-            let hijacked = hijack::give(socket, early, server, peer, local, permit);
-            exchange.give_hijacked(hijacked);
+            if let Some(permit) = connection.take_permit() {
+                exchange.note_hijack();
+                exchange.give_hijacked(hijack::give(socket, early, connection, permit));
+            }
         }
         Takeover::Upgrade(head) => {
             if socket.send_all(&head.to_http1(None)).await.is_ok() {

@@ -40,7 +40,6 @@ use crate::{
     hijack::linger,
     io::Io,
     progress::earliest,
-    server::Permit,
     stream::Gone,
 };
 
@@ -139,7 +138,7 @@ enum End {
 }
 
 /// Serves a connection to its end.
-pub(crate) async fn serve(connection: &Arc<Connection>, timer: Timer, _permit: Permit) {
+pub(crate) async fn serve(connection: &Arc<Connection>, timer: Timer) {
     let shared = Arc::new(Shared {
         connection: connection.clone(),
         payload: AtomicU64::new(0),

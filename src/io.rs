@@ -5,6 +5,7 @@
 //! room in front of a response's head for a 103, and how long the client has taken nothing.
 
 mod bypass;
+mod given;
 mod http2;
 mod hyper;
 
@@ -22,6 +23,7 @@ use std::{
 };
 
 pub(crate) use self::bypass::Bypassed;
+use self::given::Given;
 use bytes::{Buf, Bytes, BytesMut};
 use parking_lot::Mutex;
 use tokio::{
@@ -31,7 +33,7 @@ use tokio::{
 
 use crate::{
     progress::{Progress, Stalled},
-    socket::Socket,
+    socket::{Address, Socket},
 };
 
 /// How much is read ahead while a response is under way, in bytes. A FIN behind more than this
@@ -80,6 +82,8 @@ struct State {
     prefetched: BytesMut,
     /// hyper was told that nothing is there to read.
     reader_waits: bool,
+    /// What hyper was given since it began.
+    given: Given,
     /// What goes out before anything of hyper's: interim responses, and the rest of what has gone
     /// past it.
     ahead: BytesMut,
@@ -118,6 +122,7 @@ impl Shared {
             socket: Some(socket),
             prefetched: BytesMut::new(),
             reader_waits: false,
+            given: Given::Nothing,
             ahead: BytesMut::new(),
             blocked: None,
             probe: None,
@@ -126,6 +131,13 @@ impl Shared {
             state: Mutex::new(state),
             facts: Facts::default(),
         }
+    }
+
+    /// Where the client was received.
+    pub(crate) fn local_address(&self) -> Address {
+        let state = self.state.lock();
+        let socket = state.socket.as_ref();
+        socket.map_or(Address::Unix, Socket::local_address)
     }
 
     /// Bytes received so far.
@@ -292,6 +304,7 @@ impl State {
         }
         let length = self.prefetched.len().min(limit);
         put(&self.prefetched[..length]);
+        self.given = self.given.with(&self.prefetched[..length]);
         self.prefetched.advance(length);
         if self.prefetched.is_empty() {
             self.prefetched = BytesMut::new();

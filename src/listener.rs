@@ -121,6 +121,8 @@ impl Bound {
             BoundKind::Tcp(listener) => {
                 listener.set_nonblocking(true)?;
                 limit_unsent(&listener);
+                // A response leaves when it is written.
+                SockRef::from(&listener).set_tcp_nodelay(true)?;
                 (ListenerSocket::Tcp(TcpListener::from_std(listener)?), None)
             }
             BoundKind::Unix(listener, file) => {
@@ -165,6 +167,9 @@ impl BoundKind {
     }
 }
 
+/// Whether connections have TCP_NODELAY from their listener (Linux: `tcp_create_openreq_child`).
+const INHERITS_NODELAY: bool = cfg!(target_os = "linux");
+
 /// Has the kernel keep little that is not sent yet, for each connection of the listener. Without
 /// it a socket takes megabytes at once and then nothing until a third of them has left, and a
 /// client that reads slowly but steadily would seem to take nothing for longer than the write
@@ -175,6 +180,15 @@ fn limit_unsent(listener: &StdTcpListener) {
     let _ = SockRef::from(listener).set_tcp_notsent_lowat(UNSENT_LIMIT);
     #[cfg(not(target_os = "linux"))]
     let _ = listener;
+}
+
+/// Has the kernel keep again as much unsent of a TCP connection as it does by default.
+pub(crate) fn unlimit_unsent(tcp: &SockRef<'_>) {
+    // Where it cannot be had, it was not limited either. 0 is the system's own value.
+    #[cfg(target_os = "linux")]
+    let _ = tcp.set_tcp_notsent_lowat(0);
+    #[cfg(not(target_os = "linux"))]
+    let _ = tcp;
 }
 
 fn failed(what: &str, advice: &str, error: io::Error) -> Error {
@@ -323,23 +337,23 @@ impl Listener {
         self.tls.as_ref()
     }
 
-    /// The next connection, and the addresses at its ends.
+    /// The next connection, and its client's address.
     ///
     /// # Errors
     /// That of accept(2), or `ConnectionAborted` for a connection that was lost at once.
-    pub(crate) async fn accept(&self) -> io::Result<(Socket, Address, Address)> {
+    pub(crate) async fn accept(&self) -> io::Result<(Socket, Address)> {
         match &self.socket {
             ListenerSocket::Tcp(listener) => {
                 let (stream, peer) = listener.accept().await?;
-                let lost = |_| io::Error::from(ErrorKind::ConnectionAborted);
-                let local = stream.local_addr().map_err(lost)?;
-                // A response leaves when it is written.
-                stream.set_nodelay(true).map_err(lost)?;
-                Ok((Socket::tcp(stream), Address::Ip(peer), Address::Ip(local)))
+                if !INHERITS_NODELAY {
+                    let lost = |_| io::Error::from(ErrorKind::ConnectionAborted);
+                    stream.set_nodelay(true).map_err(lost)?;
+                }
+                Ok((Socket::tcp(stream), Address::Ip(peer)))
             }
             ListenerSocket::Unix(listener) => {
                 let (stream, _) = listener.accept().await?;
-                Ok((Socket::unix(stream), Address::Unix, Address::Unix))
+                Ok((Socket::unix(stream), Address::Unix))
             }
         }
     }

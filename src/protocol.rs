@@ -18,7 +18,7 @@ pub(crate) async fn serve(socket: Socket, ends: Ends, server: Arc<Shared>, permi
     let negotiated = socket.is_for_http2();
     let security = socket.security().map(Box::new);
     let io = Arc::new(io::Shared::new(socket));
-    let connection = Arc::new(Connection::new(io, ends, security, server.clone()));
+    let connection = Arc::new(Connection::new(io, ends, security, server.clone(), permit));
     let _registration = server.register(&connection);
     // Whatever ends this task, the exchange under way must hear of it.
     let _guard = Guard(&connection);
@@ -30,16 +30,16 @@ pub(crate) async fn serve(socket: Socket, ends: Ends, server: Arc<Shared>, permi
             // Until the first bytes tell, the connection is as idle as one of HTTP/1.
             let told = |io: &io::Shared| io.opening() != Opening::Unclear;
             if let Some(outcome) = http1::rest(&connection, &mut timer, told).await {
-                return Box::pin(http1::conclude(outcome, &connection, permit)).await;
+                return Box::pin(http1::conclude(outcome, &connection)).await;
             }
             connection.io.opening() == Opening::Http2
         }
     };
     if is_http2 {
         // In a box: a connection of HTTP/1 must not have room for it.
-        Box::pin(http2::serve(&connection, timer, permit)).await;
+        Box::pin(http2::serve(&connection, timer)).await;
     } else {
-        http1::serve(&connection, timer, permit).await;
+        http1::serve(&connection, timer).await;
     }
 }
 

@@ -34,6 +34,7 @@ use crate::{
     error::{Error, Result},
     exchange::Exchange,
     fds::{self, FdTable, Listed},
+    hijack::{Closing, see_through},
     listener::{Bound, Listener},
     log::Log,
     queue::{Queue, Sleeper},
@@ -76,6 +77,7 @@ pub(crate) struct Shared {
     connections: Mutex<HashMap<u64, Weak<Connection>>>,
     full_told: Mutex<Option<Instant>>,
     pub(crate) fds: Arc<FdTable>,
+    pub(crate) closing: Closing,
 }
 
 impl Server {
@@ -112,6 +114,7 @@ impl Server {
             connections: Mutex::new(HashMap::new()),
             full_told: Mutex::new(None),
             fds,
+            closing: Closing::default(),
             config,
         };
         let shared = Arc::new(shared);
@@ -163,6 +166,7 @@ impl Server {
             .spawn(move || {
                 runtime.block_on(run(shared.clone(), listeners));
                 *shared.runtime.lock() = None;
+                shared.closing.close();
                 drop(listed);
                 // A read of a file that hangs is not waited for.
                 runtime.shutdown_background();
@@ -286,6 +290,7 @@ impl Server {
 async fn run(shared: Arc<Shared>, listeners: Vec<Listener>) {
     let wakeups = shared.wakeups.clone();
     tokio::spawn(async move { wakeups.run().await });
+    tokio::spawn(see_through(shared.clone()));
     if let Some(release) = shared.config.release_memory {
         tokio::spawn(give_memory_back(release, shared.clone()));
     }

@@ -26,6 +26,7 @@ use tokio::{
 
 use crate::{
     fds::{FdTable, Listed},
+    listener::unlimit_unsent,
     tls::{Acceptor, Encrypted, Failed, Wire},
 };
 
@@ -75,8 +76,8 @@ pub enum Address {
 pub(crate) struct Ends {
     /// The client.
     pub(crate) peer: Address,
-    /// Where the client was received.
-    pub(crate) local: Address,
+    /// Where the client was received; `None`: where its socket says.
+    pub(crate) local: Option<Address>,
     /// Whether whoever opened the connection is one of `trusted_proxies`.
     pub(crate) is_trusted: bool,
 }
@@ -135,6 +136,12 @@ impl Socket {
                 Err((error, plain))
             }
         }
+    }
+
+    /// Where the client was received.
+    pub(crate) fn local_address(&self) -> Address {
+        let address = self.tcp_stream().and_then(|tcp| tcp.local_addr().ok());
+        address.map_or(Address::Unix, Address::Ip)
     }
 
     /// Whether it is a TCP connection as the kernel has it.
@@ -337,10 +344,8 @@ impl Socket {
 
     /// Has the kernel keep again as much unsent as it does by default: see the listener.
     pub(crate) fn unlimit_unsent(&self) {
-        #[cfg(target_os = "linux")]
         if let Some(tcp) = self.tcp_stream() {
-            // Where it cannot be had, it was not limited either. 0 is the system's own value.
-            let _ = SockRef::from(tcp).set_tcp_notsent_lowat(0);
+            unlimit_unsent(&SockRef::from(tcp));
         }
     }
 

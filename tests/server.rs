@@ -6,6 +6,7 @@ use std::{
     io::{Read, Write},
     net::{TcpListener, TcpStream},
     sync::Arc,
+    task::{Context, Poll, Waker},
     thread,
 };
 
@@ -242,6 +243,41 @@ fn a_socket_is_handed_over_and_belongs_to_who_took_it() {
     assert_eq!(client.read_to_end(), "no HTTP at all");
     assert_eq!(server.0.stats().connections, 1);
     drop(hijacked.lease);
+    eventually(|| (server.0.stats().connections == 0).then_some(()));
+}
+
+#[test]
+fn a_socket_of_which_nothing_was_read_ahead_is_had_without_a_wait() {
+    let server = Running::new(config());
+    let mut client = server.connect(&get("/", ""));
+    let exchange = server.take();
+    exchange.want_hijack().unwrap();
+    let mut cx = Context::from_waker(Waker::noop());
+    let Poll::Ready(Ok(hijacked)) = exchange.poll_hijacked(&mut cx) else {
+        panic!("the socket did not come at once");
+    };
+    exchange.release();
+    hijacked.lease.close(hijacked.fd);
+    assert_eq!(client.read_to_end(), "");
+    assert_eq!(server.0.stats().connections, 1, "the client has not closed");
+    drop(client);
+    eventually(|| (server.0.stats().connections == 0).then_some(()));
+}
+
+#[test]
+fn what_a_client_sends_behind_the_end_is_taken_until_it_has_ended_too() {
+    let server = Running::new(config());
+    let mut client = server.connect(&get("/", ""));
+    let exchange = server.take();
+    exchange.want_hijack().unwrap();
+    let hijacked = wait(|cx| exchange.poll_hijacked(cx)).unwrap();
+    hijacked.lease.close(hijacked.fd);
+    assert_eq!(client.read_to_end(), "");
+    for _ in 0..1000 {
+        client.send(&"x".repeat(1000));
+    }
+    assert_eq!(server.0.stats().connections, 1);
+    drop(client);
     eventually(|| (server.0.stats().connections == 0).then_some(()));
 }
 

@@ -9,12 +9,13 @@ module Penstock
   module HijackedSocket
     # @param socket [TCP, UNIX, Pair]
     # @param lease [Lease]
-    # @param peer [Array(String, Integer), nil] the client's address; nil on a Unix socket.
-    # @param local [Array(String, Integer), nil]
+    # @param peer [Array(String, Integer), nil] of a pair: the client's address; nil on a Unix socket.
+    # @param local [Array(String, Integer), nil] of a pair
     # @return [TCP, UNIX, Pair] the socket, ready for the application.
-    def self.prepare(socket, lease, peer, local)
+    def self.prepare(socket, lease, peer = nil, local = nil)
       socket.do_not_reverse_lookup = true
-      socket.hijacked(lease, peer, local)
+      socket.hijacked(lease)
+      socket.between(peer, local) if peer
       socket
     end
 
@@ -22,17 +23,23 @@ module Penstock
     module Leased
       # @param lease [Lease]
       # @return [void]
-      def hijacked(lease, peer, local)
+      def hijacked(lease)
         @lease = lease
-        @peer = peer
-        @local = local
       end
 
       # @return [nil]
       def close
-        @lease&.end(fileno) unless closed?
-        @lease = nil
-        super
+        lease = @lease
+        return super if lease.nil? || closed?
+
+        number = fileno
+        # The core closes the descriptor, when the client has ended its side too.
+        self.autoclose = false
+        begin
+          super
+        ensure
+          lease.close(number)
+        end
       end
     end
 
@@ -50,6 +57,14 @@ module Penstock
     # the client's, and TCP options are taken without effect (the core has set TCP_NODELAY).
     class Pair < ::UNIXSocket
       include Leased
+
+      # @param peer [Array(String, Integer)]
+      # @param local [Array(String, Integer)]
+      # @return [void]
+      def between(peer, local)
+        @peer = peer
+        @local = local
+      end
 
       # @return [Array] as IPSocket#peeraddr.
       def peeraddr(*) = address(@peer) || super()

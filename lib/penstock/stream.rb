@@ -10,6 +10,10 @@ module Penstock
   # slow_consumer=, write_timeout= and `trailers=` (a Hash of what follows the last byte; on HTTP/1.1 only fields that the
   # response's `trailer` field names, and only to a client that said `TE: trailers`).
   class Stream
+    # For Thread.handle_interrupt: interrupts happen only where the thread waits.
+    ON_BLOCKING = { Object => :on_blocking }.freeze
+    private_constant :ON_BLOCKING
+
     # Has the block called once when the stream ends, on a thread that the server keeps for that. Registered late it runs at
     # once. What it raises is logged. A stream whose connection was taken over ends when the application's `call` has returned.
     # When the server has stopped there is no such thread: the block is called in place, on the calling thread, which gets what it
@@ -75,7 +79,7 @@ module Penstock
     def take_over
       receive_input
       env = self.env
-      Thread.handle_interrupt(Object => :on_blocking) do
+      Thread.handle_interrupt(ON_BLOCKING) do
         @socket = HijackedSocket.prepare(*hijack)
         registry.add_socket(@socket)
         env["rack.hijack_io"] = @socket if env

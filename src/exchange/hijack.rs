@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use super::{Exchange, inner::Hijack};
 use crate::{
     error::{Error, Kind, Result},
-    hijack::Hijacked,
+    hijack::{self, Hijacked},
 };
 
 impl Exchange {
@@ -21,14 +21,24 @@ impl Exchange {
         if let Some(gone) = self.inner.outbox.gone() {
             return Err(gone.to_error());
         }
-        if matches!(state.hijack, Hijack::None) {
+        let is_first = matches!(state.hijack, Hijack::None);
+        if is_first {
             state.hijack = Hijack::Wanted;
         }
         let service = state.service.take();
         drop(state);
         self.inner.outbox.leave_all();
-        if let Some(service) = service {
-            self.inner.server.wakeups.wake(service);
+        // A thread that waits for another one costs more than all else of a hijack.
+        let server = &self.inner.server;
+        if is_first && let Some((socket, permit)) = self.inner.carrier.hand_over() {
+            self.inner.note_hijack();
+            let hijacked = hijack::give_plain(socket, self.connection(), permit);
+            self.inner.give_hijacked(hijacked);
+            if let Some(service) = service {
+                server.closing.end_task(service, &server.wakeups);
+            }
+        } else if let Some(service) = service {
+            server.wakeups.wake(service);
         }
         Ok(())
     }

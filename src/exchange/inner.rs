@@ -200,6 +200,12 @@ impl Inner {
         self.give_hijacked(Err(gone.to_error()));
     }
 
+    /// Counts and logs that the socket leaves the server.
+    pub(crate) fn note_hijack(&self) {
+        Counters::add(&self.server.counters.hijacked);
+        self.log_access(None, 0);
+    }
+
     /// Hands over the socket that was asked for. The task of the connection does not come again.
     pub(crate) fn give_hijacked(&self, hijacked: Result<Hijacked>) {
         self.outbox.forget_reader();

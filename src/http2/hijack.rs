@@ -11,22 +11,20 @@ use super::{
 use crate::{
     exchange::Inner,
     hijack::{linger, pair},
-    stats::Counters,
 };
 
 /// Serves a hijacked stream to its end. `key`: of an extended CONNECT.
 pub(super) async fn run(mut task: Task, inner: &Arc<Inner>, key: Option<HeaderValue>) {
     let connection = task.stream.connection().clone();
     let server = &connection.server;
-    let (ours, hijacked) = match pair(server, connection.peer, connection.local) {
+    let (ours, hijacked) = match pair(server, connection.peer, connection.local()) {
         Ok(pair) => pair,
         Err(error) => {
             inner.give_hijacked(Err(error));
             return task.break_off(inner, Fault::Broken).await;
         }
     };
-    Counters::add(&server.counters.hijacked);
-    inner.log_access(None, 0);
+    inner.note_hijack();
     // Before the application has its socket, and its part may be over.
     let incoming = key.as_ref().and_then(|_| inner.reader.take_body());
     inner.give_hijacked(Ok(hijacked));

@@ -11,7 +11,7 @@ use std::{
 use hyper::rt::ReadBufCursor;
 use tokio::io::{AsyncRead, ReadBuf};
 
-use super::{Facts, Io, taken};
+use super::{Facts, Given, Io, taken};
 use crate::socket::Socket;
 
 /// How much room hyper's first read has, in bytes, which is enough for a head.
@@ -45,7 +45,10 @@ impl hyper::rt::Read for Io {
         };
         match read {
             Poll::Ready(Ok(0)) => facts.eof.store(true, Relaxed),
-            Poll::Ready(Ok(length)) => Facts::add(&facts.received, length),
+            Poll::Ready(Ok(length)) => {
+                Facts::add(&facts.received, length);
+                state.given = Given::More;
+            }
             Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
             Poll::Pending => {
                 state.reader_waits = true;

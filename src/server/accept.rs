@@ -49,15 +49,16 @@ pub(super) async fn accept(listener: Listener, shared: Arc<Shared>) {
         loop {
             shared.await_room().await;
             match listener.accept().await {
-                Ok((mut socket, peer, local)) => {
+                Ok((mut socket, peer)) => {
                     let trusted = &shared.config.trusted_proxies;
                     let ends = Ends {
                         peer,
-                        local,
+                        local: None,
                         is_trusted: trusted.iter().any(|network| network.contains(peer)),
                     };
                     socket.list_in(&shared.fds);
                     Counters::add(&shared.counters.accepted);
+                    shared.closing.end_tasks();
                     let permit = Permit::new(&shared);
                     let shared = shared.clone();
                     let tls = listener.tls().cloned();

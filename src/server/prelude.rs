@@ -54,7 +54,7 @@ async fn open(
         });
         if let Some(announced) = announced.ok()? {
             ends.peer = Address::Ip(announced.client);
-            ends.local = Address::Ip(announced.server);
+            ends.local = Some(Address::Ip(announced.server));
         }
     }
     let Some(tls) = tls else {

@@ -37,6 +37,13 @@ pub(crate) fn give(fd: OwnedFd, class: RClass, mode: Option<&str>) -> Result<Val
     Ok(io)
 }
 
+/// The descriptor that a socket of Ruby has left open, which was closed with `autoclose` off
+/// (`hijacked_socket.rb`).
+pub(crate) fn take(number: RawFd) -> OwnedFd {
+    // SAFETY: no IO of Ruby will close it, and nobody else was told to.
+    unsafe { OwnedFd::from_raw_fd(number) }
+}
+
 /// Closes descriptors by their numbers, in a child process that must not use them.
 pub(crate) fn close_all(fds: impl Iterator<Item = RawFd>) {
     for fd in fds {
@@ -44,13 +51,4 @@ pub(crate) fn close_all(fds: impl Iterator<Item = RawFd>) {
         // again, since none is dropped there (see `Guarded`).
         unsafe { libc::close(fd) };
     }
-}
-
-/// Whether the other side of a socket has ended its writing, so that nothing can come any more.
-pub(crate) fn is_at_eof(fd: &OwnedFd) -> bool {
-    let mut byte = [0_u8; 1];
-    let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
-    // SAFETY: the buffer is as long as it says, and the descriptor is borrowed for the call.
-    let got = unsafe { libc::recv(fd.as_raw_fd(), byte.as_mut_ptr().cast(), byte.len(), flags) };
-    got == 0
 }

@@ -2,7 +2,7 @@
 
 use std::os::fd::RawFd;
 
-use magnus::{Error, RArray, RClass, RModule, Ruby, TypedData, method, prelude::*};
+use magnus::{Error, RArray, RClass, RModule, Ruby, TypedData, method, prelude::*, value::Lazy};
 use parking_lot::Mutex;
 use penstock::{
     hijack::{Lease as CoreLease, SocketKind},
@@ -10,6 +10,20 @@ use penstock::{
 };
 
 use crate::{fd, guarded::Guarded};
+
+static TCP: Lazy<RClass> = Lazy::new(|ruby| class(ruby, "TCP"));
+static UNIX: Lazy<RClass> = Lazy::new(|ruby| class(ruby, "UNIX"));
+static PAIR: Lazy<RClass> = Lazy::new(|ruby| class(ruby, "Pair"));
+
+/// One of `hijacked_socket.rb`.
+fn class(ruby: &Ruby, name: &str) -> RClass {
+    let find = || {
+        let penstock: RModule = ruby.class_object().const_get("Penstock")?;
+        let sockets: RModule = penstock.const_get("HijackedSocket")?;
+        sockets.const_get(name)
+    };
+    find().expect("hijacked_socket.rb is loaded before a server can be made")
+}
 
 /// The server's part in a hijacked connection. It is over when the application closes the
 /// socket, or with the socket's garbage.
@@ -28,14 +42,12 @@ impl Lease {
         }
     }
 
-    /// The class of a hijacked socket, of those in `hijacked_socket.rb`.
-    pub(crate) fn socket_class(ruby: &Ruby, kind: SocketKind) -> Result<RClass, Error> {
-        let penstock: RModule = ruby.class_object().const_get("Penstock")?;
-        let sockets: RModule = penstock.const_get("HijackedSocket")?;
-        sockets.const_get(match kind {
-            SocketKind::Tcp => "TCP",
-            SocketKind::Unix => "UNIX",
-            SocketKind::Pair => "Pair",
+    /// The class of a hijacked socket.
+    pub(crate) fn socket_class(ruby: &Ruby, kind: SocketKind) -> RClass {
+        ruby.get_inner(match kind {
+            SocketKind::Tcp => &TCP,
+            SocketKind::Unix => &UNIX,
+            SocketKind::Pair => &PAIR,
         })
     }
 
@@ -50,20 +62,14 @@ impl Lease {
         Ok(Some(array))
     }
 
-    /// To be called before the descriptor is closed: the connection is closed so that all that
-    /// was written arrives. Where no more descriptors can be opened it is just closed; a forked
-    /// child only closes its copy, and the connection is the parent's.
-    fn end(ruby: &Ruby, rb_self: &Self, number: RawFd) -> Result<(), Error> {
+    /// To be called when the socket was closed but for its descriptor: the connection is closed so
+    /// that all that was written arrives. A second call does nothing. A forked child only closes its
+    /// copy, and the connection is the parent's.
+    fn close(ruby: &Ruby, rb_self: &Self, number: RawFd) -> Result<(), Error> {
         if !rb_self.lease.is_ours() {
-            return Ok(());
-        }
-        let Some(lease) = rb_self.lease.get(ruby)?.lock().take() else {
-            return Ok(());
-        };
-        if let Ok(duplicate) = fd::duplicate(number)
-            && !fd::is_at_eof(&duplicate)
-        {
-            lease.linger(duplicate);
+            drop(fd::take(number));
+        } else if let Some(lease) = rb_self.lease.get(ruby)?.lock().take() {
+            lease.close(fd::take(number));
         }
         Ok(())
     }
@@ -72,5 +78,5 @@ impl Lease {
 pub(crate) fn init(ruby: &Ruby, penstock: magnus::RModule) -> Result<(), Error> {
     let class = penstock.define_class("Lease", ruby.class_object())?;
     class.undef_default_alloc_func();
-    class.define_method("end", method!(Lease::end, 1))
+    class.define_method("close", method!(Lease::close, 1))
 }

@@ -66,8 +66,9 @@ impl Stream {
         rb_self.ask(ruby, false, Exchange::is_hijacked)
     }
 
-    /// Takes the socket: `[socket, lease, peer, local]`; addresses are `[ip, port]`, or nil on a
-    /// Unix socket. A wait that is interrupted can be begun again until the thread is free.
+    /// Takes the socket: `[socket, lease]`, and of a pair the addresses of the client and of the
+    /// listener besides, `[ip, port]`, or nil on a Unix socket. Where the I/O thread has to be waited
+    /// for, and that is interrupted, it can be begun again until the thread is free.
     fn hijack(ruby: &Ruby, rb_self: &Self) -> Result<RArray, Error> {
         let exchange = rb_self.exchange(ruby)?;
         let fail = |error: CoreError| error::to_ruby(ruby, &error);
@@ -84,14 +85,16 @@ impl Stream {
             ));
         };
         let hijacked = hijacked.map_err(fail)?;
-        let class = Lease::socket_class(ruby, hijacked.kind)?;
-        let (peer, local) = (hijacked.peer, hijacked.local);
+        let class = Lease::socket_class(ruby, hijacked.kind);
+        let ends = hijacked.ends;
         let lease = ruby.obj_wrap(Lease::new(hijacked.lease));
         let array = ruby.ary_new_capa(4);
         array.push(fd::give(hijacked.fd, class, None)?)?;
         array.push(lease)?;
-        array.push(Lease::address(ruby, peer)?)?;
-        array.push(Lease::address(ruby, local)?)?;
+        if let Some((peer, local)) = ends {
+            array.push(Lease::address(ruby, peer)?)?;
+            array.push(Lease::address(ruby, local)?)?;
+        }
         Ok(array)
     }
 }

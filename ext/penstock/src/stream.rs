@@ -150,7 +150,7 @@ impl Stream {
         // Where the thread was killed behind the first time there is nothing left to do.
         let rest = self.ask(ruby, Rest::End, Exchange::release)?;
         // A thread that waits for the client at this moment keeps it.
-        if rest == Rest::Nothing
+        if matches!(rest, Rest::Nothing | Rest::Socket)
             && let Ok(mut exchange) = self.exchange.get(ruby)?.try_borrow_mut()
         {
             *exchange = None;
@@ -158,7 +158,7 @@ impl Stream {
         self.env.set(None);
         match self.spool.take() {
             // A file that nobody reads any more must not wait for the garbage collector.
-            Some(file) if rest != Rest::Open => ruby
+            Some(file) if matches!(rest, Rest::Nothing | Rest::End) => ruby
                 .get_inner(file)
                 .funcall::<_, _, Value>("close", ())
                 .map(|_| ()),

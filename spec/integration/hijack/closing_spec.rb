@@ -150,12 +150,32 @@ RSpec.describe "The end of a hijacked connection" do
     expect { io.write("late") }.to raise_error(IOError)
   end
 
-  it "is an ordinary close where no more descriptors can be opened" do
+  it "needs no more descriptors, and loses nothing of what was written where none can be opened" do
     client, io = take_over(HijackHelper::KINDS["the client's TCP socket"])
-    io.write("bye")
+    client.write("unread" * 10_000)
+    eventually { io.wait_readable(0) }
+    io.write("y" * 200_000)
     expect(without_descriptors { io.close }).to be_nil
     expect(io).to be_closed
-    expect(client.read_to_eof).to eq("bye")
+    expect(client.read_to_eof).to eq("y" * 200_000)
+    client.close
+    eventually { server.server.stats[:connections].zero? }
+  end
+
+  it "sends what the application has let Ruby buffer" do
+    client, io = take_over(HijackHelper::KINDS["the client's TCP socket"])
+    io.sync = false
+    io.write("buffered")
+    io.close
+    expect(client.read_to_eof).to eq("buffered")
+  end
+
+  it "leaves the descriptor's number to nobody else before the client has closed too" do
+    client, io = take_over(HijackHelper::KINDS["the client's TCP socket"])
+    number = io.fileno
+    io.close
+    expect(Array.new(5) { UNIXSocket.pair }.flatten.map(&:fileno)).not_to include(number)
+    client.close
     eventually { server.server.stats[:connections].zero? }
   end
 

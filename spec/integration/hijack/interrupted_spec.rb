@@ -31,7 +31,7 @@ RSpec.describe "A hijack that does not come to its end" do
     Array.new(attempts) do
       client = hijack(server, headers: { "connection" => "close" })
       notes.pop.raise(interrupt)
-      client.read_to_eof
+      client.read_to_eof.tap { client.close }
     end
   end
 
