@@ -84,10 +84,10 @@ async fn run(connection: &Arc<Connection>, timer: &mut Timer) -> Option<(Outcome
         let io = Io(connection.io.clone());
         let mut hyper = Box::pin(builder.serve_connection(io, service));
         let outcome = drive(hyper.as_mut(), connection, timer).await;
-        // Told before hyper drops the response, which would tell of a reset.
         if matches!(outcome, Outcome::Stopped) && connection.is_handed_over() {
             return None;
         }
+        // Told before hyper drops the response, which would tell of a reset.
         tell_gone(connection, &outcome);
         let rests = matches!(outcome, Outcome::Expired(Expired::Idle));
         if rests {
