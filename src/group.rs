@@ -198,8 +198,9 @@ impl Group {
         walk.batch.clear();
         let state = self.state.lock();
         let rest = state.members.range((walk.behind, Bound::Unbounded));
-        let rest = rest.take_while(|(id, _)| **id <= walk.last);
-        for (id, member) in rest.take(BATCH) {
+        let rest = rest.take_while(|(id, _)| **id <= walk.last).take(BATCH);
+        rest.clone().for_each(|(_, member)| member.look_ahead());
+        for (id, member) in rest {
             walk.batch.push(member.clone());
             walk.behind = Bound::Excluded(*id);
         }

@@ -81,6 +81,11 @@ impl Outbox {
         Offered::Refused
     }
 
+    /// Reads what [`Outbox::offer`] is going to.
+    pub(crate) fn look_ahead(&self) -> bool {
+        self.state.is_locked()
+    }
+
     /// The reader makes chunks of what it takes (RFC 9112 section 7.1) on a plain connection: while
     /// it rests, whole chunks may go past it. (An encrypted connection may keep what it has taken,
     /// until its task flushes it.)
