@@ -49,6 +49,14 @@ impl Carrier {
         }
     }
 
+    /// Reads what [`Carrier::bypass`] is going to.
+    pub(crate) fn look_ahead(&self) -> bool {
+        match self {
+            Carrier::Http1(connection) => connection.io.look_ahead(),
+            Carrier::Http2(_) => false,
+        }
+    }
+
     /// Sends a message past the task that serves the exchange, while that rests.
     ///
     /// # Errors

@@ -8,22 +8,25 @@
 //! its own.
 
 mod heartbeat;
+mod turn;
 
 use std::{
     collections::BTreeMap,
     fmt,
     ops::Bound,
     sync::{Arc, Weak},
-    task::Waker,
+    task::{Context, Waker},
     time::Duration,
 };
 
 use parking_lot::Mutex;
 use tokio::{task::AbortHandle, time::Instant};
 
+pub use self::turn::Turn;
 use crate::{
     error::{Error, Kind, Result},
     exchange::{Exchange, Inner},
+    line::Line,
     message::Message,
     outbox::Offered,
     server::Shared,
@@ -63,8 +66,8 @@ pub struct Options {
 /// Streams that get the same.
 pub struct Group {
     options: Options,
-    /// Held while a message is handed out: all members get all messages in the same order.
-    turn: Mutex<()>,
+    /// Those who write: see [`Turn`].
+    line: Mutex<Line>,
     state: Mutex<State>,
 }
 
@@ -77,6 +80,8 @@ struct State {
     written: Instant,
     /// The servers that have a task for the heartbeats of their members.
     beating: Vec<Beating>,
+    /// The servers with members for which the last message waits for the I/O thread.
+    owing: Vec<Weak<Shared>>,
 }
 
 /// A task for the heartbeats of the members on one server.
@@ -90,12 +95,13 @@ impl Group {
     pub fn new(options: Options) -> Arc<Self> {
         Arc::new(Self {
             options,
-            turn: Mutex::new(()),
+            line: Mutex::default(),
             state: Mutex::new(State {
                 members: BTreeMap::new(),
                 closed: false,
                 written: Instant::now(),
                 beating: Vec::new(),
+                owing: Vec::new(),
             }),
         })
     }
@@ -152,17 +158,17 @@ impl Group {
         self.len() == 0
     }
 
-    /// Hands `message` to each member, whole, and says to how many. Members that join meanwhile may
-    /// get it or not. Does not wait for clients, but for other threads that write to the group.
-    pub fn write(&self, message: &Message) -> usize {
-        let _turn = self.turn.lock();
-        self.hand_out(message)
-    }
-
-    /// The same, unless another thread writes to the group at this moment: then `None`.
-    pub fn try_write(&self, message: &Message) -> Option<usize> {
-        let _turn = self.turn.try_lock()?;
-        Some(self.hand_out(message))
+    /// Whether the I/O thread has come to what was written before, so far that `message` finds room at
+    /// each member that takes what it gets; `cx`: who is woken when it has.
+    fn has_caught_up(&self, message: &Message, cx: Option<&Context<'_>>) -> bool {
+        let state = self.state.lock();
+        let mut owing = state.owing.iter().filter_map(Weak::upgrade);
+        owing.all(|server| {
+            // The other half is for what it had not come to when it was asked.
+            let limit = server.config.send_buffer_bytes / 2;
+            let length = message.data().len();
+            server.wakeups.has_caught_up(length, limit, cx)
+        })
     }
 
     fn hand_out(&self, message: &Message) -> usize {
@@ -175,9 +181,14 @@ impl Group {
             Walk::new(&state)
         };
         let mut count = 0;
+        let mut owing = Vec::new();
         while self.advance(&mut walk) {
-            count += self.offer(&walk.batch, message, self.options.slow);
+            count += self.offer(&walk.batch, message, self.options.slow, &mut owing);
         }
+        for server in owing.iter().filter_map(Weak::upgrade) {
+            server.wakeups.note_given(message.data().len());
+        }
+        self.state.lock().owing = owing;
         count
     }
 
@@ -187,36 +198,51 @@ impl Group {
         walk.batch.clear();
         let state = self.state.lock();
         let rest = state.members.range((walk.behind, Bound::Unbounded));
-        let rest = rest.take_while(|(id, _)| **id <= walk.last);
-        for (id, member) in rest.take(BATCH) {
+        let rest = rest.take_while(|(id, _)| **id <= walk.last).take(BATCH);
+        rest.clone().for_each(|(_, member)| member.look_ahead());
+        for (id, member) in rest {
             walk.batch.push(member.clone());
             walk.behind = Bound::Excluded(*id);
         }
         !walk.batch.is_empty()
     }
 
-    fn offer(&self, members: &[Arc<Inner>], message: &Message, slow: Option<SlowMember>) -> usize {
+    /// Hands `message` to `members`, and says to how many. `owing`: where it waits for the I/O thread.
+    fn offer(
+        &self,
+        members: &[Arc<Inner>],
+        message: &Message,
+        slow: Option<SlowMember>,
+        owing: &mut Vec<Weak<Shared>>,
+    ) -> usize {
         let mut count = 0;
         for members in members.chunk_by(|a, b| Arc::ptr_eq(&a.server, &b.server)) {
             let mut readers: Vec<Waker> = Vec::new();
+            let mut waits = false;
             for member in members {
-                if let Offered::Taken(reader) = member.offer(message, slow) {
-                    count += 1;
-                    readers.extend(reader);
+                match member.offer(message, slow) {
+                    Offered::Sent => count += 1,
+                    Offered::Taken(reader) => {
+                        count += 1;
+                        waits = true;
+                        readers.extend(reader);
+                    }
+                    Offered::Refused => {}
                 }
             }
+            let server = &members[0].server;
             if !readers.is_empty() {
-                members[0].server.wakeups.wake_all(readers);
+                server.wakeups.wake_all(readers);
+            }
+            let known = |each: &Weak<Shared>| std::ptr::eq(each.as_ptr(), Arc::as_ptr(server));
+            if waits && !owing.iter().any(known) {
+                owing.push(Arc::downgrade(server));
             }
         }
         count
     }
 
-    /// Ends the stream of each member as it should end, and takes no more of them. May be called
-    /// again.
-    pub fn close(&self) {
-        // A message that is being handed out reaches all.
-        let _turn = self.turn.lock();
+    fn end_members(&self) {
         let members = {
             let mut state = self.state.lock();
             state.closed = true;

@@ -14,8 +14,8 @@
 //! from the queue and answer them; what they have to tell the I/O thread goes through
 //! `wakeups`, and what they have to wait for is a `poll_…` method that takes a waker. A
 //! connection can leave hyper's hands: `hijack` gives its socket away, `upgrade` copies both
-//! ways behind a 101. A [`group`] hands one [`message`] to many streams. A stream of HTTP/2 is what a connection of HTTP/1 is: what tells them apart
-//! is in `carrier`.
+//! ways behind a 101. A [`group`] hands one [`message`] to many streams. A stream of HTTP/2 is what a
+//! connection of HTTP/1 is: what tells them apart is in `carrier`.
 
 #![forbid(unsafe_code)]
 
@@ -35,6 +35,7 @@ mod http2;
 mod inbox;
 pub mod input;
 mod io;
+mod line;
 mod listener;
 pub mod log;
 pub mod message;

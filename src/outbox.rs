@@ -9,7 +9,6 @@ mod pending_write;
 mod state;
 
 use std::{
-    collections::VecDeque,
     fmt,
     sync::Arc,
     task::{Context, Poll, Waker},
@@ -21,10 +20,11 @@ use parking_lot::Mutex;
 
 pub(crate) use self::offer::Offered;
 pub use self::pending_write::PendingWrite;
-use self::state::{End, Reading, State, Writer};
+use self::state::{End, Reading, State};
 use crate::{
     config::SlowConsumer,
     error::{Error, Kind, Result},
+    line::Line,
     stream::{Ended, EndedQueue, Gone},
     wakeups::Wakeups,
 };
@@ -75,8 +75,7 @@ impl Outbox {
             gone: None,
             reader: None,
             reading: Reading::Busy,
-            line: VecDeque::new(),
-            next_ticket: 0,
+            line: Line::default(),
             watched: false,
             open: false,
             full: false,
@@ -116,13 +115,11 @@ impl Outbox {
         let cut = (excess || !state.is_drained() || !state.line.is_empty()) && state.cut();
         state.shared = Bytes::new();
         state.buffer = BytesMut::new();
-        let line = std::mem::take(&mut state.line);
+        let line = state.line.disband();
         let groups = std::mem::take(&mut state.groups);
         drop(state);
         self.quit(groups);
-        line.into_iter()
-            .filter_map(|writer| writer.waker)
-            .for_each(Waker::wake);
+        line.for_each(Waker::wake);
         if tell {
             self.tell(None);
         }
@@ -159,12 +156,7 @@ impl Outbox {
             _ => {
                 let now = if state.line.is_empty() { room } else { 0 };
                 state.append(&data[..now]);
-                let ticket = state.next_ticket;
-                state.next_ticket += 1;
-                state.line.push_back(Writer {
-                    ticket,
-                    waker: None,
-                });
+                let ticket = state.line.enter();
                 self.wake_reader(state);
                 let data = Bytes::copy_from_slice(&data[now..]);
                 Ok(Written::Waits(PendingWrite {
@@ -288,10 +280,7 @@ impl Outbox {
         if !is_drained {
             // The whole allocation goes: a stream at rest keeps no buffer.
             let data = state.take();
-            let writer = state
-                .line
-                .front_mut()
-                .and_then(|writer| writer.waker.take());
+            let writer = state.line.wake_first();
             drop(state);
             if let Some(writer) = writer {
                 writer.wake();
@@ -339,7 +328,7 @@ impl Outbox {
         if before && end.is_some() {
             return;
         }
-        let line = std::mem::take(&mut state.line);
+        let line = state.line.disband();
         let tell = !before && std::mem::take(&mut state.watched);
         let gone = state.reason();
         let reader = state.reader.take();
@@ -349,9 +338,7 @@ impl Outbox {
             self.wakeups.wake(reader);
         }
         self.quit(groups);
-        line.into_iter()
-            .filter_map(|writer| writer.waker)
-            .for_each(Waker::wake);
+        line.for_each(Waker::wake);
         if tell {
             self.tell(gone);
         }

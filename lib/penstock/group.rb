@@ -9,6 +9,8 @@ module Penstock
   # A message arrives whole or not at all, and all members get the messages of a group in the same order. What one thread writes
   # by `stream.write` and by `group.write` arrives in that order too.
   #
+  # A write waits for its turn among those of other threads, and can be interrupted meanwhile; then nobody gets the message.
+  #
   # A group waits for no member. One whose send buffer (`send_buffer_bytes`) has no room for a message is disconnected, or does
   # not get the message: see `slow_consumer`.
   #

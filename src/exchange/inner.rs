@@ -260,6 +260,12 @@ impl Inner {
             .offer(message, slow, || self.carrier.bypass(message))
     }
 
+    /// Reads what [`Inner::offer`] is going to. Of many streams the processor has that fetched at the
+    /// same time; between two system calls it would wait for each.
+    pub(crate) fn look_ahead(&self) {
+        std::hint::black_box(self.outbox.look_ahead() & self.carrier.look_ahead());
+    }
+
     /// Breaks a stream off that nobody can close any more.
     pub(crate) fn lose(&self) {
         self.server.log.warn(

@@ -52,7 +52,14 @@ impl Group {
         while self.advance(&mut walk) {
             walk.batch
                 .retain(|member| Arc::ptr_eq(&member.server, server));
-            self.offer(&walk.batch, &heartbeat.message, Some(SlowMember::Drop));
+            // It is the I/O thread that sends it.
+            let message = &heartbeat.message;
+            self.offer(
+                &walk.batch,
+                message,
+                Some(SlowMember::Drop),
+                &mut Vec::new(),
+            );
             tokio::task::yield_now().await;
         }
     }

@@ -18,6 +18,11 @@ pub(crate) enum Bypassed {
 }
 
 impl Shared {
+    /// Reads what [`Shared::bypass`] is going to.
+    pub(crate) fn look_ahead(&self) -> bool {
+        self.state.is_locked() & self.is_flushed()
+    }
+
     /// Writes `data` at once, between two messages of hyper's.
     ///
     /// # Errors

@@ -16,7 +16,9 @@ const LARGEST_BYPASS: usize = 16 * 1024;
 
 /// What became of a message.
 pub(crate) enum Offered {
-    /// It was taken. The reader has to be woken, where there is one.
+    /// It went past the reader.
+    Sent,
+    /// It was taken, in whole or in part for the reader, who has to be woken where there is one.
     Taken(Option<Waker>),
     /// It was not: the stream has ended, or the client is too slow.
     Refused,
@@ -41,7 +43,7 @@ impl Outbox {
         }
         let length = message.data().len();
         if length == 0 {
-            return Offered::Taken(None);
+            return Offered::Sent;
         }
         // Under the lock: nothing else is written, and the reader takes nothing, meanwhile. Who
         // stands in line has half of a write behind it.
@@ -52,7 +54,7 @@ impl Outbox {
                 state.bypassed += length as u64;
             }
             match bypassed {
-                Ok(Bypassed::All) => return Offered::Taken(None),
+                Ok(Bypassed::All) => return Offered::Sent,
                 Ok(Bypassed::Part) => return Offered::Taken(state.reader_to_wake()),
                 Ok(Bypassed::Not) => {}
                 Err(_) => {
@@ -77,6 +79,11 @@ impl Outbox {
             self.end(state, None, Some(Gone::TimedOut));
         }
         Offered::Refused
+    }
+
+    /// Reads what [`Outbox::offer`] is going to.
+    pub(crate) fn look_ahead(&self) -> bool {
+        self.state.is_locked()
     }
 
     /// The reader makes chunks of what it takes (RFC 9112 section 7.1) on a plain connection: while

@@ -28,11 +28,7 @@ impl PendingWrite<'_> {
         if state.full {
             self.data.clear();
         }
-        let first = state
-            .line
-            .front()
-            .is_some_and(|writer| writer.ticket == self.ticket);
-        if first {
+        if state.line.is_first(self.ticket) {
             let length = self.data.len().min(state.room());
             state.append(&self.data[..length]);
             self.data.advance(length);
@@ -41,10 +37,7 @@ impl PendingWrite<'_> {
             self.outbox.wake_reader(state);
             return Poll::Ready(Ok(()));
         }
-        let ticket = self.ticket;
-        if let Some(writer) = state.line.iter_mut().find(|writer| writer.ticket == ticket) {
-            writer.waker = Some(cx.waker().clone());
-        }
+        state.line.set_waker(self.ticket, cx);
         self.outbox.wake_reader(state);
         Poll::Pending
     }
@@ -53,11 +46,7 @@ impl PendingWrite<'_> {
 impl Drop for PendingWrite<'_> {
     fn drop(&mut self) {
         let mut state = self.outbox.state.lock();
-        state.line.retain(|writer| writer.ticket != self.ticket);
-        let next = state
-            .line
-            .front_mut()
-            .and_then(|writer| writer.waker.take());
+        let next = state.line.leave(self.ticket);
         drop(state);
         if let Some(next) = next {
             next.wake();

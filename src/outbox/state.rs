@@ -1,7 +1,6 @@
 //! What an outbox holds, behind its lock.
 
 use std::{
-    collections::VecDeque,
     sync::Weak,
     task::{Context, Poll, Waker},
 };
@@ -14,6 +13,7 @@ use crate::{
     config::SlowConsumer,
     error::{Error, Kind, Result},
     group::Group,
+    line::Line,
     stream::Gone,
 };
 
@@ -33,8 +33,7 @@ pub(super) struct State {
     /// The task of the connection, until the end.
     pub(super) reader: Option<Waker>,
     pub(super) reading: Reading,
-    pub(super) line: VecDeque<Writer>,
-    pub(super) next_ticket: u64,
+    pub(super) line: Line,
     pub(super) watched: bool,
     /// The response has begun, and its body is what is written here.
     pub(super) open: bool,
@@ -70,12 +69,6 @@ pub(super) enum Reading {
 pub(super) enum End {
     Finished,
     Aborted,
-}
-
-/// A write in the line of those that wait.
-pub(super) struct Writer {
-    pub(super) ticket: u64,
-    pub(super) waker: Option<Waker>,
 }
 
 impl State {

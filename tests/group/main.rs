@@ -3,6 +3,7 @@
 mod slow;
 #[path = "../support/mod.rs"]
 mod support;
+mod turns;
 
 use std::{
     sync::Arc,
@@ -18,6 +19,24 @@ use penstock::{
     response::{Body, Head},
 };
 use support::{Client, Running, answer, begin, config, eventually, get, wait};
+
+/// What Ruby does, for threads of Rust.
+trait Blocking {
+    fn write(&self, message: &Message) -> usize;
+    fn close(&self);
+}
+
+impl Blocking for Group {
+    fn write(&self, message: &Message) -> usize {
+        let mut turn = self.turn();
+        wait(|cx| turn.poll_write(cx, message))
+    }
+
+    fn close(&self) {
+        let mut turn = self.turn();
+        wait(|cx| turn.poll_close(cx));
+    }
+}
 
 fn message(text: &str) -> Message {
     Message::new(text.as_bytes())

@@ -10,7 +10,7 @@ use penstock::{
 };
 
 use crate::{
-    group, member, message, server,
+    Blocking, group, member, message, server,
     support::{Client, Running, answer, config, eventually, get, wait},
     without_chunks,
 };

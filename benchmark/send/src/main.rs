@@ -6,7 +6,7 @@
 //! HTTP it knows as much as the benchmark's client needs: requests have no body.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -27,7 +27,7 @@ const HEAD: &str =
 const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
 /// The open streams, by a number that each is given when it is opened.
-type Streams = Rc<RefCell<HashMap<usize, Rc<TcpStream>>>>;
+type Streams = Rc<RefCell<BTreeMap<usize, Rc<TcpStream>>>>;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {

@@ -1,16 +1,22 @@
 //! `Penstock::Group`: streams that get the same. Ruby's half is in `lib/penstock/group.rb`.
 
-use std::{cell::RefCell, sync::Arc, time::Duration};
+use std::{cell::RefCell, sync::Arc, task::Context, time::Duration};
 
 use magnus::{
     Error, RClass, RString, Ruby, Symbol, TypedData, Value, method, prelude::*, typed_data::Obj,
 };
 use penstock::{
-    group::{Group as Core, Heartbeat, Options, SlowMember},
+    group::{Group as Core, Heartbeat, Options, SlowMember, Turn},
     message::Message,
 };
 
-use crate::{error, guarded::Guarded, gvl, response::bytes, stream::Stream};
+use crate::{
+    error,
+    guarded::Guarded,
+    gvl,
+    response::{bytes, string},
+    stream::Stream,
+};
 
 /// Up to so many members are written to with the lock of the VM, as one stream is: to take it again
 /// can cost a quantum of another thread.
@@ -91,25 +97,27 @@ impl Group {
 
     /// Hands the strings, as one, to each member; to how many.
     fn write(ruby: &Ruby, rb_self: &Self, args: &[Value]) -> Result<usize, Error> {
-        let mut data = Vec::new();
+        let mut message = Message::builder();
         for part in args {
-            data.extend_from_slice(&bytes(*part)?);
+            let part = string(*part)?;
+            // SAFETY: the bytes are copied before anything of Ruby can run.
+            message.push(unsafe { part.as_slice() });
         }
+        let message = message.build();
         let core = rb_self.core(ruby)?;
-        let message = Message::new(&data);
         if core.len() <= FEW
             && let Some(count) = core.try_write(&message)
         {
             return Ok(count);
         }
-        // Waits for the walks of other writers at the most, none of which waits.
-        gvl::blocking(ruby, || core.write(&message))
+        let poll = |turn: &mut Turn<'_>, cx: &mut Context<'_>| turn.poll_write(cx, &message);
+        gvl::wait_in_line(ruby, || core.turn(), poll)
     }
 
     /// Ends each member as it should end.
     fn close(ruby: &Ruby, rb_self: &Self) -> Result<(), Error> {
         let core = rb_self.core(ruby)?;
-        gvl::blocking(ruby, || core.close())
+        gvl::wait_in_line(ruby, || core.turn(), Turn::poll_close)
     }
 
     fn is_closed(ruby: &Ruby, rb_self: &Self) -> Result<bool, Error> {

@@ -50,6 +50,13 @@ pub(crate) enum Wait<T> {
     TimedOut,
 }
 
+/// What one stretch without the lock came to.
+enum Stretch<T> {
+    Ready(T),
+    TimedOut,
+    Interrupted,
+}
+
 /// Waits until `poll` is ready, without the lock; `timeout`: how long, `None` for ever.
 ///
 /// What `poll` returned is never lost to an interrupt: it is returned, and the interrupt shows
@@ -64,8 +71,7 @@ pub(crate) fn wait<T>(
 ) -> Result<Wait<T>, Error> {
     let parker = Arc::new(Parker::new());
     let waker = Waker::from(parker.clone());
-    let mut cx = Context::from_waker(&waker);
-    if let Poll::Ready(value) = poll(&mut cx) {
+    if let Poll::Ready(value) = poll(&mut Context::from_waker(&waker)) {
         return Ok(Wait::Ready(value));
     }
     let deadline = timeout.map(|timeout| Instant::now() + timeout);
@@ -73,32 +79,68 @@ pub(crate) fn wait<T>(
         // Of several interrupts one alone has happened, and for the others nothing wakes the
         // thread again: `rb_nogvl` looks at the flag, not at the queue.
         check_interrupts()?;
-        let mut result = None;
-        let mut timed_out = false;
-        without_gvl(ruby, &parker, || {
-            while !parker.interrupted.load(Ordering::Acquire) {
-                // A waker that fired before the lock was gone is seen here.
-                if parker.woken.swap(false, Ordering::AcqRel)
-                    && let Poll::Ready(value) = poll(&mut cx)
-                {
-                    result = Some(value);
-                    return;
-                }
-                if !parker.park(deadline) {
-                    timed_out = true;
-                    return;
-                }
+        match wait_uninterrupted(ruby, &parker, deadline, &mut poll) {
+            Stretch::Ready(value) => return Ok(Wait::Ready(value)),
+            Stretch::TimedOut => {
+                check_interrupts()?;
+                return Ok(Wait::TimedOut);
             }
-        });
-        if let Some(value) = result {
-            return Ok(Wait::Ready(value));
+            Stretch::Interrupted => {}
         }
-        if timed_out {
-            check_interrupts()?;
-            return Ok(Wait::TimedOut);
-        }
-        parker.interrupted.store(false, Ordering::Release);
     }
+}
+
+/// Waits until `poll` is ready, as [`wait`], for a turn that others have to wait for: `begin` takes a
+/// place in their line. What an interrupt runs may wait for the same, so that the place is given up
+/// before. `poll` is called without the lock alone: what it does may take a while.
+///
+/// # Errors
+/// The exception of the interrupt that ended the wait.
+pub(crate) fn wait_in_line<P, T>(
+    ruby: &Ruby,
+    mut begin: impl FnMut() -> P,
+    mut poll: impl FnMut(&mut P, &mut Context<'_>) -> Poll<T>,
+) -> Result<T, Error> {
+    loop {
+        check_interrupts()?;
+        let parker = Arc::new(Parker::new());
+        parker.woken.store(true, Ordering::Release);
+        let mut place = begin();
+        let poll = &mut |cx: &mut Context<'_>| poll(&mut place, cx);
+        if let Stretch::Ready(value) = wait_uninterrupted(ruby, &parker, None, poll) {
+            return Ok(value);
+        }
+    }
+}
+
+/// Waits until `poll` is ready, the time is up, or an interrupt comes. `poll` is called when `parker`
+/// is woken.
+fn wait_uninterrupted<T>(
+    ruby: &Ruby,
+    parker: &Arc<Parker>,
+    deadline: Option<Instant>,
+    poll: &mut impl FnMut(&mut Context<'_>) -> Poll<T>,
+) -> Stretch<T> {
+    let waker = Waker::from(parker.clone());
+    let mut cx = Context::from_waker(&waker);
+    let mut result = Stretch::Interrupted;
+    without_gvl(ruby, parker, || {
+        while !parker.interrupted.load(Ordering::Acquire) {
+            // A waker that fired before the lock was gone is seen here.
+            if parker.woken.swap(false, Ordering::AcqRel)
+                && let Poll::Ready(value) = poll(&mut cx)
+            {
+                result = Stretch::Ready(value);
+                return;
+            }
+            if !parker.park(deadline) {
+                result = Stretch::TimedOut;
+                return;
+            }
+        }
+    });
+    parker.interrupted.store(false, Ordering::Release);
+    result
 }
 
 /// Runs `work` without the lock, and to its end: for what is short but may block a little

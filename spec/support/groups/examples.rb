@@ -69,6 +69,17 @@ RSpec.shared_examples "a group of streams" do |many|
     expect(texts.uniq.size).to eq(1)
   end
 
+  # With few of them Ruby's lock is kept.
+  [1, 20].each do |count|
+    it "gives up none of #{count} members because the network's thread is slower than a burst of messages" do
+      responses, = open_members(group, serve_left_open(send_buffer_bytes: 4000), count)
+      messages = Array.new(40) { |number| format("%0999d;", number) }
+      expect(messages.map { |message| group.write(message) }).to all(eq(count))
+      group.close
+      expect_all(responses, messages.join)
+    end
+  end
+
   it "keeps the order of a thread that writes to a stream and to its group" do
     responses, opened = open_members(group, serve_left_open, 1)
     expected = Array.new(300) { |number| "#{number};" }
