@@ -13,7 +13,7 @@ use penstock::{
     response::{Body, Head},
     stream::Gone,
 };
-use support::{Client, Running, answer, begin, config, eventually, get};
+use support::{Client, Running, answer, begin, config, eventually, get, wait};
 
 /// What each stream sends first.
 const FIRST: &str = "\r\n\r\n5\r\nfirst\r\n";
@@ -91,14 +91,15 @@ fn messages_of_a_group_arrive() {
     let group = Group::new(Default::default());
     assert!(group.add(&exchange).unwrap());
     for text in ["one", "two"] {
-        assert_eq!(group.write(&Message::new(text.as_bytes())), 1);
+        let (mut turn, message) = (group.turn(), Message::new(text.as_bytes()));
+        assert_eq!(wait(|cx| turn.poll_write(cx, &message)), 1);
     }
     assert!(
         client
             .read_until("two\r\n")
             .ends_with("3\r\none\r\n3\r\ntwo\r\n")
     );
-    group.close();
+    wait(|cx| group.turn().poll_close(cx));
     assert_eq!(client.read_until("\r\n\r\n"), "0\r\n\r\n");
 }
 
