@@ -279,8 +279,8 @@ impl Connection {
         state.takeover.get_or_insert(Takeover::Hijack);
     }
 
-    /// Takes the socket from the thread of the application, which then need not wait for the task;
-    /// the task, which is to be woken, ends. `None`: the task has something to see to first.
+    /// Takes the socket from the thread of the application, which then need not wait for the task.
+    /// The task, which has nothing left to do, ends soon. `None`: it has something to see to first.
     pub(crate) fn hand_over(&self) -> Option<(Socket, Permit)> {
         let mut state = self.state.lock();
         if state.takeover.is_some() || !state.interim.is_empty() || state.permit.is_none() {
@@ -291,7 +291,11 @@ impl Connection {
         let permit = state.permit.take()?;
         // Dropped outside of the lock.
         let _current = state.current.take();
+        let task = state.waker.take();
         drop(state);
+        if let Some(task) = task {
+            self.server.closing.end_task(task, &self.server.wakeups);
+        }
         Some((socket, permit))
     }
 

@@ -90,7 +90,7 @@ impl Connection {
                 if now < rest {
                     return Ok(earliest(Some(rest), stalled));
                 }
-                // Else there will be another turn when it rests.
+                // Else at another turn: a write is one.
                 return match self.is_stream_at_rest() {
                     true => Err(Expired::Idle),
                     false => Ok(stalled),

@@ -113,6 +113,11 @@ impl Socket {
         self.listed = Some(Listed::new(table, self.as_raw_fd()));
     }
 
+    /// The same, of one that is in the table already.
+    pub(crate) fn keep_listed(&mut self, listed: Listed) {
+        self.listed = Some(listed);
+    }
+
     /// Makes a TCP connection an encrypted one.
     ///
     /// # Errors

@@ -4,7 +4,10 @@
 #[allow(dead_code, reason = "shared with server.rs")]
 mod support;
 
-use std::net::Shutdown;
+use std::{
+    io::{ErrorKind, Read, Write},
+    net::{Shutdown, TcpStream},
+};
 
 use penstock::{
     exchange::Exchange,
@@ -144,6 +147,44 @@ fn a_response_that_is_broken_off_looks_broken() {
 }
 
 #[test]
+fn a_response_of_http_1_0_that_is_broken_off_looks_broken() {
+    let broken: [fn(&Running, Exchange); 3] = [
+        |_, exchange| exchange.outbox().abort(),
+        |_, exchange| drop(exchange),
+        |server, _| server.0.stop(),
+    ];
+    for end in broken {
+        let server = Running::new(config());
+        let (mut client, exchange) = open_at_rest(&server, "GET / HTTP/1.0\r\n\r\n");
+        end(&server, exchange);
+        let read = client.socket.read(&mut [0; 1]);
+        assert_eq!(read.unwrap_err().kind(), ErrorKind::ConnectionReset);
+    }
+}
+
+#[test]
+fn the_next_request_may_take_the_socket() {
+    for early in ["", "early"] {
+        let server = Running::new(config());
+        let (mut client, exchange) = open_at_rest(&server, &get("/", ""));
+        client.send(&(get("/hijack", "") + early));
+        exchange.outbox().finish();
+        client.read_until("0\r\n\r\n");
+        let exchange = server.take();
+        exchange.want_hijack().unwrap();
+        let hijacked = wait(|cx| exchange.poll_hijacked(cx)).unwrap();
+        let mut socket = TcpStream::from(hijacked.fd);
+        socket.set_nonblocking(false).unwrap();
+        client.send("more");
+        let mut got = vec![0; early.len() + 4];
+        socket.read_exact(&mut got).unwrap();
+        assert_eq!(got, [early, "more"].concat().as_bytes());
+        socket.write_all(b"raw").unwrap();
+        client.read_until("raw");
+    }
+}
+
+#[test]
 fn hyper_stays_where_trailers_may_follow() {
     let server = Running::new(config());
     let mut client = server.connect(&get("/", "te: trailers\r\n"));
@@ -182,6 +223,29 @@ fn a_drain_lets_it_end_and_closes_the_connection_then() {
     client.read_until("second");
     exchange.outbox().finish();
     assert_eq!(client.read_to_end(), "\r\n0\r\n\r\n");
+}
+
+#[test]
+fn nothing_that_came_meanwhile_follows_a_drain() {
+    for behind in [get("/next", ""), "GET /next HT".to_owned()] {
+        for drains_first in [true, false] {
+            let server = Running::new(config());
+            let mut client = server.connect(&(get("/", "") + &behind));
+            let exchange = server.take();
+            if drains_first {
+                server.0.drain();
+            }
+            begin(&exchange);
+            write(&exchange, "first");
+            exchange.release();
+            client.read_until(FIRST);
+            rested(&server, 1);
+            server.0.drain();
+            exchange.outbox().finish();
+            assert_eq!(client.read_to_end(), "0\r\n\r\n", "{behind:?}");
+            assert_eq!(server.0.stats().requests, 1);
+        }
+    }
 }
 
 #[test]

@@ -27,19 +27,40 @@ module Penstock
         @lease = lease
       end
 
+      # The core closes the descriptor, when the client has ended its side too; but not one that the application has given to
+      # another IO.
       # @return [nil]
       def close
         lease = @lease
-        return super if lease.nil? || closed?
+        if lease.nil? || closed? || !autoclose?
+          @lease = nil
+          return super
+        end
 
+        flush_buffered
         number = fileno
-        # The core closes the descriptor, when the client has ended its side too.
         self.autoclose = false
         begin
           super
         ensure
-          lease.close(number)
+          lease.close(number) if closed?
         end
+      end
+
+      private
+
+      # A copy has a descriptor of its own.
+      def initialize_copy(original)
+        super
+        @lease = nil
+      end
+
+      # This may wait for the client, and be interrupted. Afterwards the descriptor could not be taken back. What fails here fails
+      # in the close too, which raises it.
+      def flush_buffered
+        flush unless sync
+      rescue SystemCallError
+        nil
       end
     end
 

@@ -29,16 +29,12 @@ impl Exchange {
         drop(state);
         self.inner.outbox.leave_all();
         // A thread that waits for another one costs more than all else of a hijack.
-        let server = &self.inner.server;
         if is_first && let Some((socket, permit)) = self.inner.carrier.hand_over() {
             self.inner.note_hijack();
             let hijacked = hijack::give_plain(socket, self.connection(), permit);
             self.inner.give_hijacked(hijacked);
-            if let Some(service) = service {
-                server.closing.end_task(service, &server.wakeups);
-            }
         } else if let Some(service) = service {
-            server.wakeups.wake(service);
+            self.inner.server.wakeups.wake(service);
         }
         Ok(())
     }

@@ -100,8 +100,7 @@ impl Closed {
             } = self;
             // A socket that cannot be registered is closed at once: the kernel's own way.
             if let Ok(mut socket) = Socket::from_fd(fd, is_tcp) {
-                drop(listed);
-                socket.list_in(&server.fds);
+                socket.keep_listed(listed);
                 linger(socket, &server).await;
             }
         });

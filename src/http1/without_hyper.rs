@@ -30,7 +30,7 @@ pub(super) async fn send(
     connection: &Connection,
     timer: &mut Timer,
 ) -> Option<Outcome> {
-    let close = content.report.close;
+    let mut close = content.report.close;
     if let Some(exchange) = connection.current() {
         exchange.rest();
     }
@@ -40,9 +40,11 @@ pub(super) async fn send(
         ended: false,
     };
     let outcome = poll_fn(|cx| {
-        // A drain lets the response come to its end.
-        if connection.attend(cx) == Order::Stop {
-            return Poll::Ready(Outcome::Stopped);
+        match connection.attend(cx) {
+            Order::Stop => return Poll::Ready(Outcome::Stopped),
+            // It lets the response come to its end, and nothing follows: hyper may have said so.
+            Order::Drain => close = true,
+            Order::Serve => {}
         }
         match sender.poll(&connection.io, cx) {
             Poll::Ready(Ok(())) => return Poll::Ready(Outcome::Sent),

@@ -2,7 +2,7 @@
 //! which only what differs is set. The template has every key that is always there, so that the
 //! duplicate does not grow. Keys are frozen strings made once.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use http::{HeaderMap, HeaderName, Method, Version, header};
 use magnus::{
@@ -15,7 +15,7 @@ use rb_sys::VALUE;
 
 use crate::{
     strings::{Text, known_key, unknown_key},
-    template::{Protocol, Templates, client_fields, duplicate},
+    template::{Protocol, Templates, duplicate, port_of},
 };
 
 /// The field in which a proxy says how its client speaks.
@@ -30,8 +30,8 @@ pub(crate) struct Env<'a> {
     hash: RHash,
     /// Whether the template has name and port of the server.
     has_host: bool,
-    /// Whether it has the address of the client.
-    has_client: bool,
+    /// Whether it has the client's port.
+    has_port: bool,
     /// Keys and values that are not in the Hash yet. They are on the stack, where the garbage
     /// collector sees them.
     pending: [(VALUE, VALUE); PENDING],
@@ -54,7 +54,7 @@ impl<'a> Env<'a> {
             is_https: exchange.is_secure() || is_forwarded_https(exchange, request),
         };
         let host = request.headers.get(header::HOST);
-        let mut has_client = false;
+        let mut has_port = false;
         let hash = match host {
             Some(host) => {
                 let mut template = templates.for_host(ruby, protocol, host.as_bytes())?;
@@ -62,7 +62,7 @@ impl<'a> Env<'a> {
                     && let Some(with_client) = templates.for_client(ruby, template, client)?
                 {
                     template = with_client;
-                    has_client = true;
+                    has_port = true;
                 }
                 duplicate(ruby, template)?
             }
@@ -73,7 +73,7 @@ impl<'a> Env<'a> {
             ruby,
             hash,
             has_host: host.is_some(),
-            has_client,
+            has_port,
             pending: [(nil, nil); PENDING],
             length: 0,
         })
@@ -101,9 +101,7 @@ impl<'a> Env<'a> {
         if !self.has_host {
             self.set_server(exchange)?;
         }
-        if !self.has_client {
-            self.set_client(exchange.peer())?;
-        }
+        self.set_client(exchange.peer())?;
         if let Some(verified) = exchange.client_verified() {
             self.set_client_certificate(verified)?;
         }
@@ -263,12 +261,17 @@ impl<'a> Env<'a> {
         Ok(())
     }
 
+    /// The template says what is right for a Unix socket, and for a proxy on the same machine.
     fn set_client(&mut self, peer: Address) -> Result<(), Error> {
         let Address::Ip(address) = peer else {
             return Ok(());
         };
-        for (key, value) in client_fields(self.ruby, address).into_iter().flatten() {
-            self.set(key, value)?;
+        if address.ip() != IpAddr::V4(Ipv4Addr::LOCALHOST) {
+            let text = self.ruby.str_new(&address.ip().to_string());
+            self.set(Text::RemoteAddr, text)?;
+        }
+        if !self.has_port {
+            self.set(Text::RemotePort, port_of(self.ruby, address))?;
         }
         Ok(())
     }

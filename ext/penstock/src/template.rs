@@ -1,9 +1,6 @@
 //! The parts of env that requests share.
 
-use std::{
-    cell::RefCell,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
-};
+use std::{cell::RefCell, net::SocketAddr};
 
 use http::Version;
 use magnus::{
@@ -157,8 +154,8 @@ impl Templates {
         }
     }
 
-    /// `host`, the template for a host, with the address of a client. None for a client that was
-    /// not seen last in its place: its first request sets what [`client_fields`] says.
+    /// `host`, the template for a host, with the port of a client. None for a client that was not seen
+    /// last in its place: its first request sets the port itself.
     ///
     /// # Errors
     /// Ruby is out of memory.
@@ -180,10 +177,7 @@ impl Templates {
         let hash = match known {
             Some(_) => {
                 let hash = duplicate(ruby, host)?;
-                for (key, value) in client_fields(ruby, address).into_iter().flatten() {
-                    value.freeze();
-                    hash.aset(key.get(ruby), value)?;
-                }
+                hash.aset(Text::RemotePort.get(ruby), port_of(ruby, address))?;
                 Some(hash)
             }
             None => None,
@@ -197,15 +191,9 @@ impl Templates {
     }
 }
 
-/// What env says of a client's address. The template has what is right for a Unix socket, and for a
-/// proxy on the same machine.
-pub(crate) fn client_fields(ruby: &Ruby, address: SocketAddr) -> [Option<(Text, RString)>; 2] {
-    let text = |text: String| ruby.str_new(&text);
-    let is_near = address.ip() == IpAddr::V4(Ipv4Addr::LOCALHOST);
-    [
-        (!is_near).then(|| (Text::RemoteAddr, text(address.ip().to_string()))),
-        Some((Text::RemotePort, text(address.port().to_string()))),
-    ]
+/// The port of a client, as a frozen string.
+pub(crate) fn port_of(ruby: &Ruby, address: SocketAddr) -> RString {
+    frozen(ruby, address.port().to_string().as_bytes())
 }
 
 /// A Hash of its own with the same content.

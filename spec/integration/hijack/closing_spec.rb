@@ -17,6 +17,11 @@ RSpec.describe "The end of a hijacked connection" do
     e.class
   end
 
+  # Writes until the client would have to read.
+  def fill(io)
+    nil until io.write_nonblock("x" * 65_536, exception: false) == :wait_writable
+  end
+
   HijackHelper::KINDS.each do |kind, given|
     describe "that is #{kind}" do
       it "is a FIN behind all that was written, when the application closes" do
@@ -177,6 +182,62 @@ RSpec.describe "The end of a hijacked connection" do
     expect(Array.new(5) { UNIXSocket.pair }.flatten.map(&:fileno)).not_to include(number)
     client.close
     eventually { server.server.stats[:connections].zero? }
+  end
+
+  it "is not begun where the close is interrupted while it waits for the client: the descriptor is still the socket's" do
+    client, io = take_over(HijackHelper::KINDS["the client's TCP socket"])
+    fill(io)
+    io.sync = false
+    io.write("buffered")
+    closer = Thread.new { io.close }
+    closer.report_on_exception = false
+    eventually { closer.stop? }
+    closer.raise(IOError, "interrupted")
+    expect { closer.join }.to raise_error(IOError, "interrupted")
+    expect([io.closed?, io.autoclose?, server.server.stats[:connections]]).to eq([false, true, 1])
+    client.abort
+    expect { io.close }.to raise_error(SystemCallError)
+    eventually { server.server.stats[:connections].zero? }
+  end
+
+  it "frees both descriptors of a socket and its copy" do
+    client, io = take_over(HijackHelper::KINDS["the client's TCP socket"])
+    before = resource_counts.descriptors
+    copy = io.dup
+    copy.close
+    io.write("all")
+    io.close
+    expect(client.read_to_eof).to eq("all")
+    client.close
+    # The client's and the server's.
+    eventually { resource_counts.descriptors == before - 2 }
+    expect(server.server.stats[:connections]).to eq(0)
+  end
+
+  HijackHelper::KINDS.each do |kind, given|
+    it "leaves a descriptor alone that the application has given to another IO: #{kind}" do
+      client, io = take_over(given)
+      other = Socket.for_fd(io.fileno)
+      io.autoclose = false
+      io.close
+      other.write("still")
+      expect(client.read_bytes(5)).to eq("still")
+      client.close
+      expect(other.close).to be_nil
+    end
+  end
+
+  it "is not waited for where the application has closed one direction behind the other" do
+    client, io = take_over(HijackHelper::KINDS["the client's TCP socket"])
+    io.close_write
+    io.close_read
+    io.close
+    client.close
+    eventually do
+      GC.start
+      server.server.stats[:connections].zero?
+    end
+    expect(io).to be_closed
   end
 
   it "wakes a thread that reads when another closes" do
