@@ -1,5 +1,6 @@
 //! One client connection: what its task and its requests know together.
 
+mod leaving;
 mod phase;
 
 use std::{
@@ -10,13 +11,13 @@ use std::{
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use self::leaving::Left;
 pub(crate) use self::phase::{Look, Order, Phase, Takeover};
 use crate::{
     exchange::Inner,
-    http1::{Content, Report},
+    http1::Report,
     io,
     progress::Progress,
-    response::Head,
     server::{Permit, Shared},
     socket::{Address, Ends, Security, Socket},
     stats::Counters,
@@ -68,16 +69,6 @@ pub(crate) struct State {
     left: Left,
     /// hyper is in the middle of a request body.
     uploading: bool,
-}
-
-/// The content of a response whose hyper is let go.
-enum Left {
-    /// It stays hyper's.
-    Not,
-    /// It is to be kept when hyper drops it.
-    Wanted,
-    /// Here it is.
-    Here(Box<Content>),
 }
 
 impl Connection {
@@ -212,44 +203,6 @@ impl Connection {
         }
     }
 
-    /// Whether the response is a stream that waits for the next write, and hyper has nothing left to
-    /// do for it or its request.
-    pub(crate) fn is_stream_at_rest(&self) -> bool {
-        let current = {
-            let state = self.state.lock();
-            let only_streams = state.outlasts && !state.uploading;
-            state.current.clone().filter(|_| only_streams)
-        };
-        // Without the lock, which a body's end takes under that of its reader.
-        current.is_some_and(|current| {
-            self.io.is_flushed() && current.outbox.is_at_rest() && current.reader.is_complete()
-        })
-    }
-
-    /// hyper is let go: the content of a response under way is kept, for
-    /// [`Connection::take_content`].
-    pub(crate) fn leave_hyper(&self) {
-        self.state.lock().left = Left::Wanted;
-    }
-
-    /// Keeps the content of a response that hyper drops, or gives it back.
-    pub(crate) fn keep_content(&self, content: Content) -> Option<Content> {
-        let mut state = self.state.lock();
-        if !matches!(state.left, Left::Wanted) {
-            return Some(content);
-        }
-        state.left = Left::Here(Box::new(content));
-        None
-    }
-
-    /// The content of the response that was under way when hyper was let go.
-    pub(crate) fn take_content(&self) -> Option<Box<Content>> {
-        match std::mem::replace(&mut self.state.lock().left, Left::Not) {
-            Left::Here(content) => Some(content),
-            Left::Not | Left::Wanted => None,
-        }
-    }
-
     /// hyper has no more to do with the body of request `number`: it was read to its end
     /// (`complete`), or given up. From any thread. Where the response was faster, the wait for
     /// the next request begins only now: before, what comes is this body's. It may not be the
@@ -271,47 +224,6 @@ impl Connection {
         if let Some(waker) = waker {
             self.server.wakeups.wake(waker);
         }
-    }
-
-    /// The application wants the socket.
-    pub(crate) fn want_hijack(&self) {
-        let mut state = self.state.lock();
-        state.takeover.get_or_insert(Takeover::Hijack);
-    }
-
-    /// Takes the socket from the thread of the application, which then need not wait for the task.
-    /// The task, which has nothing left to do, ends soon. `None`: it has something to see to first.
-    pub(crate) fn hand_over(&self) -> Option<(Socket, Permit)> {
-        let mut state = self.state.lock();
-        if state.takeover.is_some() || !state.interim.is_empty() || state.permit.is_none() {
-            return None;
-        }
-        let socket = self.io.take_clear_socket()?;
-        state.handed_over = true;
-        let permit = state.permit.take()?;
-        // Dropped outside of the lock.
-        let _current = state.current.take();
-        let task = state.waker.take();
-        drop(state);
-        if let Some(task) = task {
-            self.server.closing.end_task(task, &self.server.wakeups);
-        }
-        Some((socket, permit))
-    }
-
-    /// Whether [`Connection::hand_over`] has given the socket away.
-    pub(crate) fn is_handed_over(&self) -> bool {
-        self.state.lock().handed_over
-    }
-
-    /// The connection is somebody else's to count.
-    pub(crate) fn take_permit(&self) -> Option<Permit> {
-        self.state.lock().permit.take()
-    }
-
-    /// The application answers 101.
-    pub(crate) fn want_upgrade(&self, head: Head) {
-        self.state.lock().takeover = Some(Takeover::Upgrade(head));
     }
 
     /// Has the task of the connection send an interim response.
@@ -379,13 +291,6 @@ impl Connection {
         } else {
             state.order
         }
-    }
-
-    /// Why hyper had to let go, and for which exchange.
-    pub(crate) fn take_takeover(&self) -> Option<(Takeover, Option<Arc<Inner>>)> {
-        let mut state = self.state.lock();
-        let takeover = state.takeover.take()?;
-        Some((takeover, state.current.take()))
     }
 
     /// Whether a FIN that was just seen means that the client left.

@@ -110,28 +110,22 @@ impl Closed {
 impl Closing {
     /// Keeps a connection until its client has ended its side. From any thread.
     pub(crate) fn push(&self, closed: Closed, wakeups: &Wakeups) {
-        let waker = {
-            let mut state = self.state.lock();
-            if state.is_over {
-                return;
-            }
-            state.connections.push_back(closed);
-            state.waker.take()
-        };
-        if let Some(waker) = waker {
-            wakeups.wake(waker);
-        }
+        self.add(wakeups, |state| state.connections.push_back(closed));
     }
 
     /// Has a task end, which there is no hurry about: the I/O thread is not woken for each. From any
     /// thread.
     pub(crate) fn end_task(&self, task: Waker, wakeups: &Wakeups) {
+        self.add(wakeups, |state| state.tasks.push(task));
+    }
+
+    fn add(&self, wakeups: &Wakeups, add: impl FnOnce(&mut State)) {
         let waker = {
             let mut state = self.state.lock();
             if state.is_over {
                 return;
             }
-            state.tasks.push(task);
+            add(&mut state);
             state.waker.take()
         };
         if let Some(waker) = waker {
