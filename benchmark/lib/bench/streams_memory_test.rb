@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
 module Bench
-  # What a server holds in resident memory with so many open streams, and with more.
+  # What a server holds in resident memory with so many open streams that are at rest, and with more.
   class StreamsMemoryTest
     # The test's name, and what it is.
     NAME = "streams_memory"
@@ -49,8 +49,13 @@ module Bench
 
     def hold(server, path, counts)
       Client.run(*Hold.arguments(server.port, path, counts), connections: counts.max) do |client|
-        counts.map { client.phase("open") { server.tree.resident } }
+        counts.map { client.phase("open") { resident_at_rest(server) } }
       end
+    end
+
+    def resident_at_rest(server)
+      sleep StreamsRun::REST_FOR
+      server.tree.resident
     end
 
     def commands

@@ -3,6 +3,9 @@
 module Bench
   # What one server did in the test of open streams. The figures of a phase are those that bench-client prints.
   class StreamsRun
+    # Seconds for which the streams have been at rest when they are measured. They are measured just opened, too.
+    REST_FOR = 5
+
     # @return [String] the server, and the way of streaming
     attr_reader :label
 
@@ -36,10 +39,12 @@ module Bench
       @before = ProcessSample.settled(server.tree)
     end
 
-    # Looks at it while they are open.
+    # Looks at it while they are open: at once, and after a while.
     # @param figures [Hash] of the phase
     def opened(figures, server)
       @open = figures
+      @resident_fresh = server.tree.resident
+      sleep REST_FOR
       sample = ProcessSample.of(server.tree)
       @resident_open = sample.resident
       @threads_open = sample.threads
@@ -59,7 +64,10 @@ module Bench
     end
 
     # @param count [Integer] streams
-    # @return [Float] resident bytes for each of them
+    # @return [Float] resident bytes for each of them, just opened
+    def fresh_bytes_a_stream(count) = (@resident_fresh - @before.resident) / count.to_f
+
+    # @return [Float] the same, at rest
     def bytes_a_stream(count) = (@resident_open - @before.resident) / count.to_f
 
     # @return [Float] microseconds of CPU for a message to a stream, ordinary requests meanwhile included

@@ -26,7 +26,8 @@ module Bench
       [
         row("streams opened") { |run| Table.number(run.open[:opened]) },
         row("opened/s") { |run| Table.number(run.open[:opened] / run.open[:seconds]) },
-        row("KB resident a stream") { |run| Table.number(run.bytes_a_stream(@count) / 1000, 1) },
+        row("KB resident a stream, just opened") { |run| Table.number(run.fresh_bytes_a_stream(@count) / 1000, 1) },
+        row("at rest for #{StreamsRun::REST_FOR} s") { |run| Table.number(run.bytes_a_stream(@count) / 1000, 1) },
         row("threads of the process, all streams open") { |run| Table.number(run.threads_open) }
       ]
     end
