@@ -12,8 +12,8 @@ use h2::{
     client::{ResponseFuture, SendRequest},
 };
 use http::{Method, Request, Response};
-use penstock::exchange::Exchange;
-use support::{Running, answer, begin, config, wait};
+use penstock::{exchange::Exchange, stream::Gone};
+use support::{Running, answer, begin, config, eventually, wait};
 use tokio::{net::TcpStream, runtime::Runtime};
 
 /// A client with a runtime of its own, which its connection lives in.
@@ -148,6 +148,21 @@ fn a_client_that_resets_a_stream_is_gone() {
     let ended = wait(|cx| server.0.poll_ended(cx, &mut sleeper)).unwrap();
     assert_eq!(ended.id, exchange.id());
     assert!(exchange.write(b"late").is_err());
+}
+
+#[test]
+fn each_stream_hears_of_the_end_of_its_connection() {
+    let server = Running::new(config());
+    let mut client = Client::new(&server);
+    let (streaming, response, _stream) = client.open(&server);
+    let (waiting, _) = client.get("/");
+    let asked = server.take();
+    drop((waiting, response));
+    client.runtime.shutdown_background();
+    for exchange in [&streaming, &asked] {
+        let gone = eventually(|| exchange.outbox().gone());
+        assert_eq!(gone, Gone::Reset);
+    }
 }
 
 #[test]
