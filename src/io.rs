@@ -8,6 +8,7 @@ mod bypass;
 mod given;
 mod http2;
 mod hyper;
+mod opening;
 
 use std::{
     future::Future,
@@ -22,8 +23,8 @@ use std::{
     time::Duration,
 };
 
-pub(crate) use self::bypass::Bypassed;
 use self::given::Given;
+pub(crate) use self::{bypass::Bypassed, opening::Opening};
 use bytes::{Buf, Bytes, BytesMut};
 use parking_lot::Mutex;
 use tokio::{
@@ -101,20 +102,6 @@ pub(crate) enum Sign {
     /// The connection is broken.
     Reset,
 }
-
-/// What the first bytes of a connection tell of its protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Opening {
-    /// Too few have come.
-    Unclear,
-    /// The preface of HTTP/2.
-    Http2,
-    /// Anything else.
-    Other,
-}
-
-/// RFC 9113 section 3.4.
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 impl Shared {
     pub(crate) fn new(socket: Socket) -> Self {
@@ -218,19 +205,6 @@ impl Shared {
     /// Whether the watch has read what hyper has not.
     pub(crate) fn has_prefetched(&self) -> bool {
         !self.state.lock().prefetched.is_empty()
-    }
-
-    /// What the bytes that were read ahead tell, where they are the connection's first.
-    pub(crate) fn opening(&self) -> Opening {
-        let state = self.state.lock();
-        let first = &state.prefetched[..];
-        if first.starts_with(PREFACE) {
-            Opening::Http2
-        } else if PREFACE.starts_with(first) {
-            Opening::Unclear
-        } else {
-            Opening::Other
-        }
     }
 
     /// Puts bytes back in front of what hyper reads next.

@@ -8,7 +8,7 @@ use std::{
 
 use magnus::{
     Error, Fixnum, RArray, RClass, RHash, RString, Ruby, Value, method, prelude::*,
-    r_hash::ForEach, rb_sys::AsRawValue,
+    r_hash::ForEach, rb_sys::AsRawValue, value::LazyId,
 };
 use penstock::{
     exchange::Exchange,
@@ -23,6 +23,8 @@ enum Internal {
     Hijack,
     Other,
 }
+
+static CLOSE: LazyId = LazyId::new("close");
 
 /// Files up to this size are read at once, on the thread that answers, in bytes.
 const SMALL_FILE: u64 = 64 * 1024;
@@ -105,8 +107,8 @@ impl Stream {
     /// `answer(status, headers, body)`: all that is left to do for most requests, in one step.
     /// nil, and nothing is done, unless the body is an Array behind a usual status and header
     /// fields without `rack.hijack`, and the connection was not taken over. Else it is answered;
-    /// true: and the thread is free, since no callable waits for the end and an Array has no
-    /// `close`.
+    /// true: and the thread is free, since no callable waits for the end and the Array has no
+    /// `close`, unless somebody has given Ruby's Arrays one.
     fn answer(
         ruby: &Ruby,
         rb_self: Receiver<Self>,
@@ -128,6 +130,9 @@ impl Stream {
             return Ok(None);
         }
         rb_self.respond_chunks(ruby, head, Some(chunks))?;
+        if body.respond_to(*CLOSE, false)? {
+            return Ok(Some(false));
+        }
         rb_self.release_if_idle(ruby).map(Some)
     }
 
