@@ -34,6 +34,7 @@ module Penstock
         lease = @lease
         if lease.nil? || closed? || !autoclose?
           @lease = nil
+          lease.release if lease && closed?
           return super
         end
 

@@ -30,7 +30,14 @@ fn class(ruby: &Ruby, name: &str) -> RClass {
 #[derive(TypedData)]
 #[magnus(class = "Penstock::Lease", free_immediately, wb_protected)]
 pub(crate) struct Lease {
-    lease: Guarded<Mutex<Option<CoreLease>>>,
+    state: Guarded<Mutex<State>>,
+}
+
+enum State {
+    Held(CoreLease),
+    /// Ruby has closed the descriptor itself.
+    Released,
+    Closed,
 }
 
 impl magnus::DataTypeFunctions for Lease {}
@@ -38,7 +45,7 @@ impl magnus::DataTypeFunctions for Lease {}
 impl Lease {
     pub(crate) fn new(lease: CoreLease) -> Self {
         Self {
-            lease: Guarded::new(Mutex::new(Some(lease))),
+            state: Guarded::new(Mutex::new(State::Held(lease))),
         }
     }
 
@@ -66,17 +73,37 @@ impl Lease {
     /// that all that was written arrives. A second call does nothing. A forked child only closes its
     /// copy, and the connection is the parent's.
     fn close(ruby: &Ruby, rb_self: &Self, number: RawFd) -> Result<(), Error> {
-        if !rb_self.lease.is_ours() {
+        if !rb_self.state.is_ours() {
             drop(fd::take(number));
-        } else if let Some(lease) = rb_self.lease.get(ruby)?.lock().take() {
-            lease.close(fd::take(number));
+            return Ok(());
+        }
+        match rb_self.replace(ruby, State::Closed)? {
+            State::Held(lease) => lease.close(fd::take(number)),
+            State::Released => drop(fd::take(number)),
+            State::Closed => {}
         }
         Ok(())
+    }
+
+    /// The connection is counted no longer: Ruby has closed the descriptor itself.
+    fn release(ruby: &Ruby, rb_self: &Self) -> Result<(), Error> {
+        if rb_self.state.is_ours() {
+            let before = rb_self.replace(ruby, State::Released)?;
+            if matches!(before, State::Closed) {
+                rb_self.replace(ruby, before)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn replace(&self, ruby: &Ruby, state: State) -> Result<State, Error> {
+        Ok(std::mem::replace(&mut *self.state.get(ruby)?.lock(), state))
     }
 }
 
 pub(crate) fn init(ruby: &Ruby, penstock: magnus::RModule) -> Result<(), Error> {
     let class = penstock.define_class("Lease", ruby.class_object())?;
     class.undef_default_alloc_func();
-    class.define_method("close", method!(Lease::close, 1))
+    class.define_method("close", method!(Lease::close, 1))?;
+    class.define_method("release", method!(Lease::release, 0))
 }
