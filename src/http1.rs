@@ -211,7 +211,7 @@ where
             draining = true;
             hyper.as_mut().graceful_shutdown();
         }
-        if let Poll::Ready(result) = hyper.as_mut().poll(cx) {
+        if let Poll::Ready(result) = poll_hyper(hyper.as_mut(), &connection.io, cx) {
             return Poll::Ready(Outcome::Finished(result));
         }
         let current = match connection.look() {
@@ -227,6 +227,21 @@ where
         timer.poll(cx, connection).map(Outcome::Expired)
     })
     .await
+}
+
+/// A turn of hyper's, and another behind a flush that it had to wait for: with that done it (1.11) does
+/// not come back to a request that it has read meanwhile, and whoever answers would wake nobody.
+fn poll_hyper<T>(
+    mut hyper: Pin<&mut impl Future<Output = T>>,
+    io: &io::Shared,
+    cx: &mut Context<'_>,
+) -> Poll<T> {
+    let waited = !io.is_flushed();
+    let turn = hyper.as_mut().poll(cx);
+    if turn.is_pending() && waited && io.is_flushed() {
+        return hyper.poll(cx);
+    }
+    turn
 }
 
 /// Looks, behind a turn of the sender, what has become of the client that is answered.

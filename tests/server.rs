@@ -117,6 +117,25 @@ fn a_request_body_is_whole_or_comes_piece_by_piece() {
 }
 
 #[test]
+fn what_is_pipelined_behind_an_unread_body_is_answered_where_the_client_takes_its_time() {
+    let mut config = config();
+    // Its timer would wake the connection.
+    config.write_timeout = None;
+    // hyper takes as much of a response as it takes of a head: here all, and the kernel does not.
+    config.max_header_bytes = 4_000_000;
+    let server = Running::new(config);
+    let post =
+        "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n";
+    let mut client = server.connect(&(post.to_owned() + &get("/", "")));
+    let exchange = server.take();
+    answer(&exchange, "x".repeat(2_000_000));
+    client.socket.peek(&mut [0]).unwrap();
+    exchange.release();
+    answer(&server.take(), "the next".into());
+    client.read_until("the next");
+}
+
+#[test]
 fn every_write_of_a_stream_arrives_before_the_next() {
     let server = Running::new(config());
     let mut client = server.connect(&get("/", ""));
