@@ -35,7 +35,7 @@ pub(crate) struct Lease {
 
 enum State {
     Held(CoreLease),
-    /// Ruby has closed the descriptor itself.
+    /// Given back, since the socket was found closed. The number is Ruby's, unless a close is under way.
     Released,
     Closed,
 }
@@ -77,27 +77,25 @@ impl Lease {
             drop(fd::take(number));
             return Ok(());
         }
-        match rb_self.replace(ruby, State::Closed)? {
+        let before = std::mem::replace(&mut *rb_self.state.get(ruby)?.lock(), State::Closed);
+        match before {
             State::Held(lease) => lease.close(fd::take(number)),
+            // Another thread has found the socket closed before this one has come to the number.
             State::Released => drop(fd::take(number)),
             State::Closed => {}
         }
         Ok(())
     }
 
-    /// The connection is counted no longer: Ruby has closed the descriptor itself.
+    /// The connection is counted no longer: its socket was found closed.
     fn release(ruby: &Ruby, rb_self: &Self) -> Result<(), Error> {
         if rb_self.state.is_ours() {
-            let before = rb_self.replace(ruby, State::Released)?;
-            if matches!(before, State::Closed) {
-                rb_self.replace(ruby, before)?;
-            }
+            let mut state = rb_self.state.get(ruby)?.lock();
+            let held = matches!(*state, State::Held(_));
+            let _lease = held.then(|| std::mem::replace(&mut *state, State::Released));
+            drop(state);
         }
         Ok(())
-    }
-
-    fn replace(&self, ruby: &Ruby, state: State) -> Result<State, Error> {
-        Ok(std::mem::replace(&mut *self.state.get(ruby)?.lock(), state))
     }
 }
 

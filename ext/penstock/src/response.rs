@@ -7,8 +7,11 @@ use std::{
 };
 
 use magnus::{
-    Error, Fixnum, RArray, RClass, RHash, RString, Ruby, Value, method, prelude::*,
-    r_hash::ForEach, rb_sys::AsRawValue, value::LazyId,
+    Error, Fixnum, RArray, RClass, RHash, RString, Ruby, Value, method,
+    prelude::*,
+    r_hash::ForEach,
+    rb_sys::{AsRawId, AsRawValue},
+    value::LazyId,
 };
 use penstock::{
     exchange::Exchange,
@@ -108,7 +111,7 @@ impl Stream {
     /// nil, and nothing is done, unless the body is an Array behind a usual status and header
     /// fields without `rack.hijack`, and the connection was not taken over. Else it is answered;
     /// true: and the thread is free, since no callable waits for the end and the Array has no
-    /// `close`, unless somebody has given Ruby's Arrays one.
+    /// `close`.
     fn answer(
         ruby: &Ruby,
         rb_self: Receiver<Self>,
@@ -130,9 +133,6 @@ impl Stream {
             return Ok(None);
         }
         rb_self.respond_chunks(ruby, head, Some(chunks))?;
-        if body.respond_to(*CLOSE, false)? {
-            return Ok(Some(false));
-        }
         rb_self.release_if_idle(ruby).map(Some)
     }
 
@@ -282,12 +282,16 @@ pub(crate) fn bytes(value: Value) -> Result<Vec<u8>, Error> {
     Ok(unsafe { string.as_slice() }.to_vec())
 }
 
-/// The Array that `body` is: one of Ruby's own class, and without methods of its own.
+/// The Array that `body` is: one of Ruby's own class, without methods of its own, and without a
+/// `close`, which somebody may have given all Arrays.
 fn plain_array(ruby: &Ruby, body: Value) -> Option<RArray> {
     let array = RArray::from_value(body)?;
     // SAFETY: an Array is an object on the heap, which is read with the lock held.
     let class = unsafe { (*(array.as_raw() as *const rb_sys::RBasic)).klass };
-    (class == ruby.class_array().as_raw()).then_some(array)
+    let close = LazyId::get_inner_with(&CLOSE, ruby).as_raw();
+    // SAFETY: a class is asked with the lock held, which neither calls anything of Ruby nor raises.
+    let has_close = || unsafe { rb_sys::rb_method_boundp(class, close, 1) } != 0;
+    (class == ruby.class_array().as_raw() && !has_close()).then_some(array)
 }
 
 /// The bytes of an Array of Strings.
